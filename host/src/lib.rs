@@ -13,6 +13,7 @@
 //! A room uses only what stands to its right; `store` uses no room; `model` and `clock` are leaves that any room may
 //! use; `appliance` alone knows every room. `tests/tidy` holds this.
 
+pub mod admin;
 pub mod capability;
 pub mod clock;
 pub mod model;

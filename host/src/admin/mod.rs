@@ -1,0 +1,3 @@
+//! The admin page and the API: read the store, give orders through [`ports`], decide nothing.
+
+pub mod ports;
