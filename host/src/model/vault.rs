@@ -49,6 +49,9 @@ pub struct VaultChoices {
     /// Hours between "expired" and "deleted"; no session can shorten it.
     #[serde(default = "default_grace")]
     pub grace_hours: u32,
+    /// Points younger than this many hours, against the newest of their server, cannot be expired, whoever asks.
+    #[serde(default = "default_minimum_hours")]
+    pub minimum_hours: u32,
     /// The fewest recovery points a server keeps, whoever asks.
     #[serde(default = "default_minimum")]
     pub minimum_points: u32,
@@ -56,7 +59,12 @@ pub struct VaultChoices {
 
 impl Default for VaultChoices {
     fn default() -> Self {
-        Self { block_kib: default_block(), grace_hours: default_grace(), minimum_points: default_minimum() }
+        Self {
+            block_kib: default_block(),
+            grace_hours: default_grace(),
+            minimum_hours: default_minimum_hours(),
+            minimum_points: default_minimum(),
+        }
     }
 }
 
@@ -65,6 +73,9 @@ fn default_block() -> u32 {
 }
 fn default_grace() -> u32 {
     72
+}
+fn default_minimum_hours() -> u32 {
+    24
 }
 fn default_minimum() -> u32 {
     2
