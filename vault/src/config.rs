@@ -2,9 +2,16 @@
 //!
 //! They live in the vault itself, sealed, so that no session, plugin or setting elsewhere can go below them.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, VaultError};
+use crate::id::{KeyId, VaultId};
+use crate::key::{Keys, VaultKey, random};
+use crate::layout;
+use crate::object::Objects;
+use crate::seal::{HEADER_LEN, Kind, check_header, open_object, seal_object};
+use crate::wire::Cursor;
 
 /// The unit of identity on a disk.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,4 +89,59 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// What the config object holds, sealed. The vault's and the key's id precede it in the clear, authenticated.
+#[derive(Debug, Serialize, Deserialize)]
+struct Config {
+    vault: VaultId,
+    settings: Settings,
+}
+
+const CLEAR_LEN: usize = 32;
+
+/// Writes the config object of a new vault.
+pub(crate) async fn write(
+    objects: &Objects,
+    key: &VaultKey,
+    keys: &Keys,
+    settings: &Settings,
+) -> Result<VaultId> {
+    let vault = VaultId(random()?);
+    let mut clear = vault.0.to_vec();
+    clear.extend_from_slice(&key.id().0);
+    let json = serde_json::to_vec(&Config { vault, settings: settings.clone() })
+        .map_err(|_| VaultError::Internal { doing: "writing the config as JSON" })?;
+    let object = seal_object(&keys.config, Kind::Config, &clear, &json)?;
+    objects.put(&layout::config(), Bytes::from(object)).await?;
+    Ok(vault)
+}
+
+/// Reads the config object; a wrong key is told apart from a damaged config.
+pub(crate) async fn read(objects: &Objects, key: &VaultKey, keys: &Keys) -> Result<(VaultId, Settings)> {
+    let path = layout::config();
+    let Some(bytes) = objects.find(&path).await? else {
+        return Err(VaultError::NotAVault { vault: objects.label().to_owned() });
+    };
+    check_header(layout::CONFIG, Kind::Config, &bytes)?;
+    let damaged = |reason: &str| VaultError::damaged(layout::CONFIG, reason);
+    let mut clear = Cursor::new(bytes.get(HEADER_LEN..).unwrap_or_default());
+    let (vault, made_with) = (clear.array(), clear.array());
+    let (vault, made_with) = vault.zip(made_with).ok_or_else(|| damaged("it is cut off"))?;
+    let (vault, made_with) = (VaultId(vault), KeyId(made_with));
+    let opened = open_object(&keys.config, Kind::Config, CLEAR_LEN, layout::CONFIG, &bytes);
+    if made_with != key.id() && opened.is_err() {
+        return Err(VaultError::WrongKey {
+            vault: objects.label().to_owned(),
+            expected: made_with.to_string(),
+            given: key.id().to_string(),
+        });
+    }
+    let config: Config =
+        serde_json::from_slice(&opened?).map_err(|_| damaged("its content makes no sense"))?;
+    config.settings.check().map_err(|_| damaged("its settings make no sense"))?;
+    if config.vault != vault {
+        return Err(damaged("it is about another vault"));
+    }
+    Ok((vault, config.settings))
 }

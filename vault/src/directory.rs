@@ -1,6 +1,7 @@
 //! Where a vault's objects are kept: a directory made durable, or any other object store.
 
 use std::fmt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use object_store::local::LocalFileSystem;
 use object_store::prefix::PrefixStore;
 
 use crate::error::Result;
+use crate::layout::{self, PackKind};
 
 /// The place of a vault.
 #[derive(Clone)]
@@ -45,6 +47,30 @@ impl VaultStore {
             prefix => Arc::new(PrefixStore::new(store, prefix)),
         };
         Self { store, label: label.into(), directory: None }
+    }
+
+    /// Makes a directory's subdirectories beforehand: two writers that need the same new one at once would each rely on the
+    /// other to have made it durable.
+    pub(crate) fn prepare(&self) -> Result<()> {
+        let Some(root) = &self.directory else { return Ok(()) };
+        let make = || -> std::io::Result<()> {
+            let plain = [layout::POINTS, layout::PENDING, layout::TOMBSTONES, layout::HOLDS];
+            for name in plain.into_iter().chain([layout::INDEX, layout::INTENTS, "prune"]) {
+                std::fs::create_dir_all(root.join(name))?;
+            }
+            for kind in PackKind::BOTH {
+                let packs = root.join(kind.prefix());
+                for prefix in 0..=255_u8 {
+                    std::fs::create_dir_all(packs.join(format!("{prefix:02x}")))?;
+                }
+                File::open(&packs)?.sync_all()?;
+            }
+            File::open(root)?.sync_all()
+        };
+        make().map_err(|source| {
+            let source = object_store::Error::Generic { store: "directory", source: source.into() };
+            crate::object::translate(&self.label, "preparing", "its directories", source)
+        })
     }
 
     /// How the vault's place is named in messages.

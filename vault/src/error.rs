@@ -98,6 +98,16 @@ pub enum VaultError {
     NoSuchDisk { point: PointId, disk: String, available: String },
 
     #[error(
+        "{length} bytes at byte {offset} of disk {disk} cannot be restored, their block is damaged or missing in the vault ({source}); nothing wrong was written in their place: restore an older or newer point, and run verify to see which are whole"
+    )]
+    BlockLost { disk: String, offset: u64, length: u64, source: Box<VaultError> },
+
+    #[error(
+        "disk {disk} of the recovery point ends at byte {size}, and byte {end} was asked for; nothing was read: stay within the disk"
+    )]
+    BeyondEnd { disk: String, size: u64, end: u64 },
+
+    #[error(
         "recovery point {point} is held ({reason}); it was not expired: release the hold first if it may go"
     )]
     PointHeld { point: PointId, reason: String },
@@ -142,7 +152,7 @@ pub type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 impl VaultError {
     /// Whether this says "the bytes there are not what was written": the object is damaged or gone.
     pub fn is_damage(&self) -> bool {
-        matches!(self, Self::Damaged { .. } | Self::Missing { .. })
+        matches!(self, Self::Damaged { .. } | Self::Missing { .. } | Self::BlockLost { .. })
     }
 
     pub(crate) fn damaged(object: impl Into<String>, reason: impl Into<String>) -> Self {

@@ -16,23 +16,35 @@
 //! caller says when a point was taken and what time it is. `docs/vault-format.md` specifies every byte.
 
 mod backup;
+mod catalog;
 mod config;
 mod control;
 mod directory;
 mod error;
+mod expire;
+mod fetch;
+mod frame;
 mod id;
+mod index;
 mod key;
+mod layout;
 mod manifest;
+mod map;
 mod object;
+mod pack;
+mod pack_writer;
 mod point_reader;
 mod prune;
 mod restore;
 mod retention;
+mod seal;
 mod source;
 mod target;
+mod threads;
 mod usage;
 mod vault;
 mod verify;
+mod wire;
 
 pub use backup::{BackupDisk, BackupReport, BackupRequest, ChangedBlocks, Parent};
 pub use config::{BlockSize, MinimumRetention, Settings};

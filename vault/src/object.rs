@@ -1,6 +1,122 @@
-//! Objects by name.
+//! Objects by name: the thin layer between the vault and whatever stores its objects.
+//!
+//! It needs of a store only what every store has: put of a whole object, get of a range, list with strong consistency
+//! (what was put is listed), delete. It never needs a conditional write. Errors become the vault's own words here.
 
-use crate::error::{Source, VaultError};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
+
+use crate::directory::VaultStore;
+use crate::error::{Result, Source, VaultError};
+
+/// The objects of one vault.
+#[derive(Clone, Debug)]
+pub(crate) struct Objects {
+    store: Arc<dyn ObjectStore>,
+    pub(crate) place: VaultStore,
+}
+
+/// An object as a listing shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) path: Path,
+    pub(crate) size: u64,
+}
+
+impl Objects {
+    pub(crate) fn new(place: VaultStore) -> Self {
+        Self { store: Arc::clone(&place.store), place }
+    }
+
+    pub(crate) fn label(&self) -> &str {
+        &self.place.label
+    }
+
+    /// Durable when it returns.
+    pub(crate) async fn put(&self, path: &Path, payload: impl Into<PutPayload>) -> Result<()> {
+        self.store
+            .put(path, payload.into())
+            .await
+            .map(|_| ())
+            .map_err(|error| translate(self.label(), "writing", path.as_ref(), error))
+    }
+
+    pub(crate) async fn get(&self, path: &Path) -> Result<Bytes> {
+        let get = async { self.store.get(path).await?.bytes().await };
+        get.await.map_err(|error| translate(self.label(), "reading", path.as_ref(), error))
+    }
+
+    /// `None` where there is no such object.
+    pub(crate) async fn find(&self, path: &Path) -> Result<Option<Bytes>> {
+        match self.get(path).await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(VaultError::Missing { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Exactly `length` bytes from `offset`; an object too short for that is damaged.
+    pub(crate) async fn get_range(&self, path: &Path, offset: u64, length: u64) -> Result<Bytes> {
+        let end = offset.saturating_add(length);
+        match self.store.get_range(path, offset..end).await {
+            Ok(bytes) if bytes.len() as u64 == length => Ok(bytes),
+            Ok(_) => Err(VaultError::damaged(path.as_ref(), "it is cut off")),
+            Err(error) => {
+                let error = translate(self.label(), "reading", path.as_ref(), error);
+                match error {
+                    // Stores report a range beyond the end each in their own way; the size tells.
+                    VaultError::Storage { .. } => match self.size(path).await {
+                        Ok(Some(size)) if size < end => {
+                            Err(VaultError::damaged(path.as_ref(), "it is cut off"))
+                        }
+                        _ => Err(error),
+                    },
+                    error => Err(error),
+                }
+            }
+        }
+    }
+
+    /// The size of an object, `None` where there is none.
+    pub(crate) async fn size(&self, path: &Path) -> Result<Option<u64>> {
+        match self.store.head(path).await {
+            Ok(meta) => Ok(Some(meta.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(translate(self.label(), "looking for", path.as_ref(), error)),
+        }
+    }
+
+    /// All objects below a prefix, in no order.
+    pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<Listed>> {
+        let path = Path::from(prefix);
+        self.store
+            .list(Some(&path))
+            .map_ok(|meta| Listed { path: meta.location, size: meta.size })
+            .try_collect()
+            .await
+            .map_err(|error| translate(self.label(), "listing", prefix, error))
+    }
+
+    /// Gone when it returns, whether or not it was there.
+    pub(crate) async fn delete(&self, path: &Path) -> Result<()> {
+        match self.store.delete(path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(translate(self.label(), "deleting", path.as_ref(), error)),
+        }
+    }
+
+    /// Runs `work` on every item, a few at a time, results in order.
+    pub(crate) async fn each<T, U, F>(items: impl IntoIterator<Item = T>, work: impl FnMut(T) -> F) -> Vec<U>
+    where
+        F: Future<Output = U>,
+    {
+        futures::stream::iter(items).map(work).buffered(8).collect().await
+    }
+}
 
 /// Says in the vault's words what an object store said in its own.
 pub(crate) fn translate(

@@ -11,6 +11,9 @@ const ZEROES: [u8; 64 << 10] = [0; 64 << 10];
 
 /// A disk to restore to. Called from several threads at once, each with its own range; calls may block.
 pub trait DiskWriter: Send + Sync {
+    /// How messages name it.
+    fn name(&self) -> String;
+
     /// Called once before anything is written. Makes room for `size` bytes, or says how many there are.
     fn prepare(&self, size: u64) -> io::Result<u64>;
 
@@ -60,6 +63,10 @@ impl FileTarget {
 }
 
 impl DiskWriter for FileTarget {
+    fn name(&self) -> String {
+        self.path.display().to_string()
+    }
+
     fn prepare(&self, size: u64) -> io::Result<u64> {
         if self.device {
             return Ok(seek(&self.file, SeekFrom::End(0))?);

@@ -1,16 +1,45 @@
-//! The vault as its users hold it.
+//! The vault as its users hold it: opening, and one method per operation.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::*;
+use crate::backup::{self, BackupReport, BackupRequest};
+use crate::catalog::{self, Catalog, ManifestCache};
+use crate::config::{self, Settings};
+use crate::control::Control;
+use crate::directory::VaultStore;
+use crate::error::{Result, VaultError};
+use crate::expire;
+use crate::fetch::Fetch;
+use crate::id::{PointId, VaultId};
+use crate::index::{Index, RunCache};
+use crate::key::{Keys, VaultKey};
+use crate::layout;
+use crate::manifest::{Disk, RecoveryPoint};
+use crate::object::Objects;
+use crate::point_reader::PointReader;
+use crate::prune::{self, PrunePlan, PruneReport, PruneRequest};
+use crate::restore::{self, RestoreReport, RestoreRequest};
+use crate::usage::{self, Usage};
+use crate::verify::{self, VerifyReport, VerifyRequest};
 
 /// An open vault. Cheap to clone; usable from any thread; several processes may use one vault at once.
 #[derive(Clone, Debug)]
 pub struct Vault {
-    _inner: Arc<()>,
+    inner: Arc<Inner>,
+}
+
+/// What all operations share.
+#[derive(Debug)]
+pub(crate) struct Inner {
+    pub(crate) objects: Objects,
+    pub(crate) keys: Arc<Keys>,
+    pub(crate) id: VaultId,
+    pub(crate) settings: Settings,
+    pub(crate) runs: Arc<RunCache>,
+    pub(crate) manifests: ManifestCache,
 }
 
 /// The recovery points of a vault, oldest first, and what could not be read of them.
@@ -28,61 +57,149 @@ pub struct UnreadablePoint {
 }
 
 impl Vault {
-    pub async fn create(_store: VaultStore, _key: &VaultKey, _settings: Settings) -> Result<Self> {
-        unimplemented!()
+    /// Makes a vault in an empty place.
+    pub async fn create(store: VaultStore, key: &VaultKey, settings: Settings) -> Result<Self> {
+        settings.check()?;
+        let objects = Objects::new(store);
+        if objects.size(&layout::config()).await?.is_some() {
+            return Err(VaultError::AlreadyAVault { vault: objects.label().to_owned() });
+        }
+        objects.place.prepare()?;
+        let keys = Keys::of(key);
+        let id = config::write(&objects, key, &keys, &settings).await?;
+        Ok(Self::new(objects, keys, id, settings))
     }
-    pub async fn open(_store: VaultStore, _key: &VaultKey) -> Result<Self> {
-        unimplemented!()
+
+    /// Opens a vault with its key.
+    pub async fn open(store: VaultStore, key: &VaultKey) -> Result<Self> {
+        let objects = Objects::new(store);
+        let keys = Keys::of(key);
+        let (id, settings) = config::read(&objects, key, &keys).await?;
+        Ok(Self::new(objects, keys, id, settings))
     }
+
+    fn new(objects: Objects, keys: Keys, id: VaultId, settings: Settings) -> Self {
+        let (runs, manifests) = Default::default();
+        Self { inner: Arc::new(Inner { objects, keys: Arc::new(keys), id, settings, runs, manifests }) }
+    }
+
     pub fn id(&self) -> VaultId {
-        unimplemented!()
+        self.inner.id
     }
+
     pub fn settings(&self) -> &Settings {
-        unimplemented!()
+        &self.inner.settings
     }
+
     /// How the vault's place is named in messages.
     pub fn label(&self) -> &str {
-        unimplemented!()
+        self.inner.objects.label()
     }
+
+    /// All recovery points, oldest first. Points that cannot be read do not hide the others.
     pub async fn points(&self) -> Result<PointList> {
-        unimplemented!()
+        expire::points(&self.inner).await
     }
-    pub async fn point(&self, _id: PointId) -> Result<RecoveryPoint> {
-        unimplemented!()
+
+    pub async fn point(&self, id: PointId) -> Result<RecoveryPoint> {
+        let found = self.points().await?.points.into_iter().find(|point| point.id == id);
+        match found {
+            Some(point) => Ok(point),
+            // Tells a damaged manifest from one that never was.
+            None => {
+                Err(self.inner.stored_point(id).await.err().unwrap_or(VaultError::NoSuchPoint { point: id }))
+            }
+        }
     }
-    pub async fn backup(&self, _request: BackupRequest, _control: &Control) -> Result<BackupReport> {
-        unimplemented!()
+
+    /// Takes a recovery point. It exists, whole and durable, when and only when this returns `Ok`.
+    pub async fn backup(&self, request: BackupRequest, control: &Control) -> Result<BackupReport> {
+        backup::run(&self.inner, request, control).await
     }
-    pub async fn restore_disk(&self, _request: RestoreRequest, _control: &Control) -> Result<RestoreReport> {
-        unimplemented!()
+
+    /// Restores one disk, every block checked.
+    pub async fn restore_disk(&self, request: RestoreRequest, control: &Control) -> Result<RestoreReport> {
+        restore::run(&self.inner, request, control).await
     }
-    pub async fn open_disk(&self, _point: PointId, _disk: &str) -> Result<PointReader> {
-        unimplemented!()
+
+    /// Opens one disk for reading at any place, without restoring it.
+    pub async fn open_disk(&self, point: PointId, disk: &str) -> Result<PointReader> {
+        let disk = self.inner.disk(point, disk).await?;
+        Ok(PointReader::new(self.inner.fetch(PointReader::CACHED_FRAMES).await?, &disk))
     }
-    pub async fn verify(&self, _request: VerifyRequest, _control: &Control) -> Result<VerifyReport> {
-        unimplemented!()
+
+    /// Looks for damage and says what it hits.
+    pub async fn verify(&self, request: VerifyRequest, control: &Control) -> Result<VerifyReport> {
+        verify::run(&self.inner, request, control).await
     }
-    /// What a prune at `now` would do; changes nothing.
-    pub async fn plan_prune(&self, _request: PruneRequest, _control: &Control) -> Result<PrunePlan> {
-        unimplemented!()
+
+    /// What a prune would do now; changes nothing.
+    pub async fn plan_prune(&self, request: PruneRequest, control: &Control) -> Result<PrunePlan> {
+        prune::plan(&self.inner, request, control).await
     }
-    pub async fn prune(&self, _request: PruneRequest, _control: &Control) -> Result<PruneReport> {
-        unimplemented!()
+
+    /// Removes points whose grace period is over, and what no point needs any more.
+    pub async fn prune(&self, request: PruneRequest, control: &Control) -> Result<PruneReport> {
+        prune::run(&self.inner, request, control).await
     }
-    /// All or none: held points and points under the minimum retention are refused.
-    pub async fn expire(&self, _points: &[PointId], _now: DateTime<Utc>) -> Result<()> {
-        unimplemented!()
+
+    /// Expires points, all or none. They can be restored and un-expired until the grace period ends. Held points and points
+    /// under the minimum retention are refused.
+    pub async fn expire(&self, points: &[PointId], now: DateTime<Utc>) -> Result<()> {
+        expire::expire(&self.inner, points, now).await
     }
-    pub async fn unexpire(&self, _point: PointId) -> Result<()> {
-        unimplemented!()
+
+    /// Takes back an expiry.
+    pub async fn unexpire(&self, point: PointId) -> Result<()> {
+        expire::unexpire(&self.inner, point).await
     }
-    pub async fn hold(&self, _point: PointId, _reason: &str, _now: DateTime<Utc>) -> Result<()> {
-        unimplemented!()
+
+    /// Makes sure that a point stays, whatever retention says, until it is released.
+    pub async fn hold(&self, point: PointId, reason: &str, now: DateTime<Utc>) -> Result<()> {
+        expire::hold(&self.inner, point, reason, now).await
     }
-    pub async fn release(&self, _point: PointId) -> Result<()> {
-        unimplemented!()
+
+    /// Takes back a hold.
+    pub async fn release(&self, point: PointId) -> Result<()> {
+        expire::release(&self.inner, point).await
     }
+
+    /// How much the vault holds.
     pub async fn usage(&self) -> Result<Usage> {
-        unimplemented!()
+        usage::usage(&self.inner).await
+    }
+}
+
+impl Inner {
+    pub(crate) async fn catalog(&self) -> Result<Catalog> {
+        Catalog::load(&self.objects, &self.keys, &self.manifests).await
+    }
+
+    pub(crate) async fn stored_point(&self, id: PointId) -> Result<Arc<catalog::Stored>> {
+        catalog::find(&self.objects, &self.keys, layout::POINTS, Some(&self.manifests), id)
+            .await?
+            .ok_or(VaultError::NoSuchPoint { point: id })
+    }
+
+    pub(crate) async fn disk(&self, point: PointId, name: &str) -> Result<Disk> {
+        let stored = self.stored_point(point).await?;
+        let disks = &stored.manifest.disks;
+        disks.iter().find(|disk| disk.name == name).cloned().ok_or_else(|| VaultError::NoSuchDisk {
+            point,
+            disk: name.to_owned(),
+            available: disks.iter().map(|disk| disk.name.as_str()).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// A reader of blocks with the index as it is now.
+    pub(crate) async fn fetch(&self, cached_frames: usize) -> Result<Fetch> {
+        let index = Index::load(&self.objects, &self.keys, &self.runs).await?;
+        Ok(Fetch::new(
+            self.objects.clone(),
+            Arc::clone(&self.keys),
+            Arc::clone(&self.runs),
+            index,
+            cached_frames,
+        ))
     }
 }

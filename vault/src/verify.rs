@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
+use crate::control::Control;
+use crate::error::Result;
 use crate::id::PointId;
+use crate::vault::Inner;
 
 /// How deep to look.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,4 +48,7 @@ impl VerifyReport {
     pub fn is_clean(&self) -> bool {
         self.damages.is_empty()
     }
+}
+pub(crate) async fn run(_: &Inner, _: VerifyRequest, _: &Control) -> Result<VerifyReport> {
+    unimplemented!()
 }

@@ -1,4 +1,22 @@
-//! Backup.
+//! Backup: the disks of a server become a recovery point, whole or not at all.
+//!
+//! ```text
+//!  stretches of disk ─▶ workers (one per core) ─▶ pack writer ─▶ upload ─┐
+//!                        read, zero? parent? vault?    frames into packs      ├─▶ index run ─▶ commit
+//!                        compress, seal                                        ┘
+//! ```
+//!
+//! - **Nothing acknowledged is lost.** Packs are durable before the index run that names them, that before the manifest,
+//!   that before the caller hears of success. Before the manifest exists there is no recovery point, after it there is all of it.
+//! - **Nothing is wasted.** What an interrupted backup stored is found by its packs' footers and used by the next one.
+//! - **Bounded.** A few buffers per thread, a pack being filled and one under way; the index is the only thing that grows.
+//! - **A prune may run at any moment.** `commit` sees whether it took away something this backup relied on; then the backup
+//!   begins again, and what it stored the first time is found. The argument is in `prune`.
+
+mod commit;
+mod job;
+mod run;
+mod worker;
 
 use std::fmt;
 use std::ops::Range;
@@ -10,6 +28,8 @@ use serde::Serialize;
 use crate::id::PointId;
 use crate::manifest::{Consistency, RecoveryPoint, Server};
 use crate::source::DiskReader;
+
+pub(crate) use run::run;
 
 /// What to back up. The caller gives the time: the vault reads no clock.
 #[derive(Clone, Debug)]

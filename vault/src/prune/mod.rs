@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
+use crate::control::Control;
+use crate::error::Result;
 use crate::id::PointId;
+use crate::vault::Inner;
 
 /// How to prune.
 #[derive(Clone, Copy, Debug)]
@@ -39,4 +42,14 @@ pub struct PruneReport {
     pub bytes_freed: u64,
     /// Packs it spared because a backup or another prune needed them meanwhile.
     pub packs_spared: u64,
+}
+
+pub(crate) mod clock;
+pub(crate) mod intent;
+
+pub(crate) async fn plan(_: &Inner, _: PruneRequest, _: &Control) -> Result<PrunePlan> {
+    unimplemented!()
+}
+pub(crate) async fn run(_: &Inner, _: PruneRequest, _: &Control) -> Result<PruneReport> {
+    unimplemented!()
 }

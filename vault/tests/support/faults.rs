@@ -1,0 +1,1 @@
+//! An object store that misbehaves on command, around one in memory.
