@@ -45,6 +45,7 @@ impl Appliance {
     /// Starts it after a kill and waits until it answers.
     pub fn start_again(&mut self) {
         assert!(self.child.is_none(), "it is still running");
+        std::fs::create_dir_all(&self.data).unwrap();
         let log = File::options().create(true).append(true).open(self.data.join("test-serve.log")).unwrap();
         let child = Command::new(binary())
             .arg("serve")
@@ -64,6 +65,11 @@ impl Appliance {
             }
             self.try_cli(&["about", "--json"]).status.success().then_some(())
         });
+    }
+
+    /// An appliance that something else started on `data`; only its command line is used.
+    pub fn attach(data: &Path) -> Self {
+        Self { data: data.to_owned(), child: None, flags: Vec::new() }
     }
 
     /// Its data directory.
@@ -133,6 +139,11 @@ impl Appliance {
         let vault = self.data.join("vault");
         self.cli(&["vault", "create", "local", vault.to_str().unwrap()]);
         self.cli(&["server", "add", server, "--disk", disk.to_str().unwrap()]);
+        self.grant_backup();
+    }
+
+    /// Grants the bundled backup plugin all it asks for.
+    pub fn grant_backup(&self) {
         for capability in ["servers", "recovery-points", "retention", "vaults", "alerts", "metrics"] {
             self.cli(&["plugin", "grant", "holdfast.backup", capability]);
         }

@@ -1,0 +1,1 @@
+//! Plugins that misbehave, beside a backup that must not notice.
