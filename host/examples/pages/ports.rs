@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Duration, Utc};
 use holdfast::{
     admin::ports::{
-        About, Definitions, Inspection, OrderError, Plugins, Ports, Runs, ServerCheck, Upkeep, VaultUsage, Vaults,
+        About, Definitions, Inspection, OrderError, Plugins, Ports, Runs, ServerCheck, Upkeep, VaultUsage,
+        Vaults,
     },
     clock::SharedClock,
     model::{
@@ -32,7 +33,13 @@ pub struct Paper {
 /// All ports over `store`.
 pub fn ports(store: &Store, clock: &SharedClock) -> Ports {
     let paper = Arc::new(Paper { store: store.clone(), clock: Arc::clone(clock) });
-    Ports { runs: paper.clone(), definitions: paper.clone(), vaults: paper.clone(), plugins: paper.clone(), upkeep: paper }
+    Ports {
+        runs: paper.clone(),
+        definitions: paper.clone(),
+        vaults: paper.clone(),
+        plugins: paper.clone(),
+        upkeep: paper,
+    }
 }
 
 type Order<T> = Result<T, OrderError>;
@@ -70,7 +77,8 @@ impl Paper {
 impl Runs for Paper {
     async fn request(&self, job: &JobName, trigger: Trigger, dry_run: bool) -> Order<RunId> {
         let found = self.store.jobs.get(job).map_err(broken)?;
-        let found = found.ok_or_else(|| OrderError::NotFound(format!("there is no job {job}; nothing was started")))?;
+        let found = found
+            .ok_or_else(|| OrderError::NotFound(format!("there is no job {job}; nothing was started")))?;
         self.queue(job.clone(), found.work, trigger, dry_run).await
     }
     async fn request_once(&self, name: JobName, work: Work, trigger: Trigger) -> Order<RunId> {
@@ -101,7 +109,10 @@ impl Runs for Paper {
 impl Definitions for Paper {
     async fn save_server(&self, server: Server, replace: bool, who: &str) -> Order<ServerCheck> {
         if !replace && self.store.servers.get(&server.name).map_err(broken)?.is_some() {
-            let text = format!("there is already a server named {}; nothing was changed; choose another name", server.name);
+            let text = format!(
+                "there is already a server named {}; nothing was changed; choose another name",
+                server.name
+            );
             return Err(OrderError::Conflict(text));
         }
         self.store.servers.put(&server.name, &server).await.map_err(broken)?;
@@ -126,7 +137,8 @@ impl Definitions for Paper {
     }
     fn preview(&self, schedule: &Schedule, after: DateTime<Utc>, count: usize) -> Order<Vec<DateTime<Utc>>> {
         if schedule.cron.split_whitespace().count() < 5 {
-            let text = format!("\"{}\" is not a cron rule; nothing was changed; write five fields", schedule.cron);
+            let text =
+                format!("\"{}\" is not a cron rule; nothing was changed; write five fields", schedule.cron);
             return Err(OrderError::Invalid(text));
         }
         let hour = after.timestamp() / 3600 * 3600;
@@ -140,7 +152,8 @@ impl Definitions for Paper {
             let servers = settings.get("servers")?.as_array()?.clone();
             Some(servers.iter().filter_map(|name| name.as_str()).any(|name| {
                 let tag = name.strip_prefix("tag:");
-                name == server.name.as_str() || tag.is_some_and(|tag| server.tags.iter().any(|own| own.as_str() == tag))
+                name == server.name.as_str()
+                    || tag.is_some_and(|tag| server.tags.iter().any(|own| own.as_str() == tag))
             }))
         };
         let covers = |job: &Job| match &job.work {
@@ -153,7 +166,13 @@ impl Definitions for Paper {
 
 #[async_trait]
 impl Vaults for Paper {
-    async fn create(&self, name: VaultName, path: PathBuf, _: VaultChoices, who: &str) -> Order<VaultDefinition> {
+    async fn create(
+        &self,
+        name: VaultName,
+        path: PathBuf,
+        _: VaultChoices,
+        who: &str,
+    ) -> Order<VaultDefinition> {
         let location = VaultLocation::Directory { path };
         let vault = VaultDefinition { name, location, id: "0f3a".repeat(8), added: self.clock.now() };
         self.store.vaults.put(&vault.name, &vault).await.map_err(broken)?;
@@ -190,10 +209,12 @@ impl Vaults for Paper {
         self.change_point(vault, point, who, "recovery-points.release", |point, _| point.held = false).await
     }
     async fn expire(&self, vault: &VaultName, point: &str, who: &str) -> Order<()> {
-        self.change_point(vault, point, who, "recovery-points.expire", |point, now| point.expired = Some(now)).await
+        self.change_point(vault, point, who, "recovery-points.expire", |point, now| point.expired = Some(now))
+            .await
     }
     async fn unexpire(&self, vault: &VaultName, point: &str, who: &str) -> Order<()> {
-        self.change_point(vault, point, who, "recovery-points.unexpire", |point, _| point.expired = None).await
+        self.change_point(vault, point, who, "recovery-points.unexpire", |point, _| point.expired = None)
+            .await
     }
 }
 
@@ -208,7 +229,8 @@ impl Paper {
     ) -> Order<()> {
         let key = format!("{vault}/{point}");
         let found = self.store.points.get(&key).map_err(broken)?;
-        let mut record = found.ok_or_else(|| OrderError::NotFound(format!("there is no point {key}; nothing was changed")))?;
+        let mut record = found
+            .ok_or_else(|| OrderError::NotFound(format!("there is no point {key}; nothing was changed")))?;
         change(&mut record, self.clock.now());
         self.store.points.put(&key, &record).await.map_err(broken)?;
         self.mark(who, action, &key).await;

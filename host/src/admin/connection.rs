@@ -7,14 +7,7 @@ use http_body_util::BodyExt as _;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use parking_lot::Mutex;
-use std::{
-    collections::HashMap,
-    io,
-    net::IpAddr,
-    pin::pin,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashMap, io, net::IpAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
@@ -70,7 +63,10 @@ impl Drop for Seat {
 }
 
 /// The TLS handshake. Who speaks plain HTTP to us is told so in words, because browsers say it badly.
-pub(super) async fn shake_hands(mut stream: TcpStream, acceptor: &TlsAcceptor) -> Option<TlsStream<TcpStream>> {
+pub(super) async fn shake_hands(
+    mut stream: TcpStream,
+    acceptor: &TlsAcceptor,
+) -> Option<TlsStream<TcpStream>> {
     let shaken = timeout(HANDSHAKE, async {
         let mut first = [0_u8; 1];
         let seen = stream.peek(&mut first).await.ok()?;
@@ -89,8 +85,13 @@ const PLAIN_ANSWER: &[u8] = b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/pla
 This page is encrypted. Write https:// in front of the address instead of http://.\r\n";
 
 /// Serves requests until the other end closes, breaks a limit, or we shut down.
-pub(super) async fn drive<S>(stream: S, peer: Peer, router: Router, closing: CancellationToken, farewell: Duration)
-where
+pub(super) async fn drive<S>(
+    stream: S,
+    peer: Peer,
+    router: Router,
+    closing: CancellationToken,
+    farewell: Duration,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: hyper::Request<Incoming>| {
@@ -100,7 +101,11 @@ where
         router.oneshot(Request::from_parts(parts, unhurried(body)))
     });
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD).max_headers(HEAD_LINES).max_buf_size(HEAD_BYTES);
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD)
+        .max_headers(HEAD_LINES)
+        .max_buf_size(HEAD_BYTES);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -122,14 +127,12 @@ fn unhurried(body: Incoming) -> Body {
     Body::from_stream(with_pauses(body.into_data_stream().map_err(io::Error::other).boxed(), PAUSE))
 }
 
-fn with_pauses<T>(
-    pieces: impl Stream<Item = io::Result<T>> + Unpin + Send,
-    longest: Duration,
-) -> impl Stream<Item = io::Result<T>> + Send
+fn with_pauses<T, P>(pieces: P, longest: Duration) -> impl Stream<Item = io::Result<T>> + Send
 where
     T: Send,
+    P: Stream<Item = io::Result<T>> + Unpin + Send,
 {
-    stream::unfold(Some(pieces), async move |pieces| {
+    stream::unfold(Some(pieces), move |pieces: Option<P>| async move {
         let mut pieces = pieces?;
         match timeout(longest, pieces.next()).await {
             Ok(Some(Ok(piece))) => Some((Ok(piece), Some(pieces))),
@@ -166,6 +169,8 @@ mod tests {
     async fn a_body_that_pauses_too_long_ends_with_an_error() {
         let silent = stream::once(async { Ok(1) }).chain(stream::pending()).boxed();
         let pieces: Vec<io::Result<i32>> = with_pauses(silent, Duration::ZERO).collect().await;
-        assert!(matches!(pieces.as_slice(), [Ok(1), Err(source)] if source.kind() == io::ErrorKind::TimedOut));
+        assert!(
+            matches!(pieces.as_slice(), [Ok(1), Err(source)] if source.kind() == io::ErrorKind::TimedOut)
+        );
     }
 }

@@ -3,10 +3,7 @@
 //!
 //! The stream ends with the session, with the appliance, and when the browser goes. It does not keep a session alive.
 
-use super::{
-    Admin,
-    auth::gate::Visitor,
-};
+use super::{Admin, auth::gate::Visitor};
 use crate::model::name::RunId;
 use axum::{
     Router,
@@ -41,7 +38,11 @@ struct Watched {
     run: Option<RunId>,
 }
 
-async fn listen(State(admin): State<Admin>, watched: Query<Watched>, request: axum::extract::Request) -> Response {
+async fn listen(
+    State(admin): State<Admin>,
+    watched: Query<Watched>,
+    request: axum::extract::Request,
+) -> Response {
     let Some(visitor) = request.extensions().get::<Visitor>().cloned() else {
         return StatusCode::UNAUTHORIZED.into_response();
     };

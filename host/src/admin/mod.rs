@@ -136,6 +136,11 @@ impl Admin {
         &self.accounts
     }
 
+    /// Lower-case hex SHA-256 of the certificate people see; none on plain HTTP.
+    pub fn fingerprint(&self) -> Option<&str> {
+        self.fingerprint.as_deref()
+    }
+
     /// The name of the session cookie. `__Host-` makes browsers refuse one that another host or path set.
     pub fn cookie_name(&self) -> &'static str {
         if self.tls { "__Host-holdfast" } else { "holdfast" }

@@ -45,7 +45,9 @@ pub enum ServeError {
     )]
     PortInUse(SocketAddr),
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source}; the page is not served; choose another address with --listen")]
+    #[error(
+        "cannot listen on {address}: {source}; the page is not served; choose another address with --listen"
+    )]
     Listen {
         /// Which address.
         address: SocketAddr,
@@ -110,12 +112,10 @@ pub async fn serve(
     }
     let socket = socket(&config.data).await?;
     let listener = listen(config.listen).await?;
-    let address = listener.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
-    let certificate = if config.plain_http {
-        None
-    } else {
-        Some(tls::open(&config.data, &config.names(), clock.now())?)
-    };
+    let address =
+        listener.local_addr().map_err(|source| ServeError::Listen { address: config.listen, source })?;
+    let certificate =
+        if config.plain_http { None } else { Some(tls::open(&config.data, &config.names(), clock.now())?) };
     let (acceptor, fingerprint) = match certificate {
         Some(made) => (Some(TlsAcceptor::from(made.config)), Some(made.fingerprint)),
         None => (None, None),

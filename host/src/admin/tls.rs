@@ -35,7 +35,9 @@ pub enum OpenCertificate {
         source: io::Error,
     },
     /// Making it.
-    #[error("no certificate could be made ({0}); the page is not served; check the host's name, it must be a DNS name")]
+    #[error(
+        "no certificate could be made ({0}); the page is not served; check the host's name, it must be a DNS name"
+    )]
     Make(String),
     /// The files are not what they should be.
     #[error(
@@ -96,7 +98,8 @@ fn config(certificate: Vec<u8>, key: Vec<u8>) -> Result<ServerConfig, rustls::Er
 fn make(names: &Names, now: DateTime<Utc>) -> Result<(Vec<u8>, Vec<u8>), OpenCertificate> {
     let wrong = |source: rcgen::Error| OpenCertificate::Make(source.to_string());
     let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(wrong)?;
-    let mut params = CertificateParams::new(names.iter().map(str::to_owned).collect::<Vec<_>>()).map_err(wrong)?;
+    let mut params =
+        CertificateParams::new(names.iter().map(str::to_owned).collect::<Vec<_>>()).map_err(wrong)?;
     params.subject_alt_names.extend(addresses().into_iter().map(SanType::IpAddress));
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, "Holdfast appliance");

@@ -160,12 +160,7 @@ impl Accounts {
     }
 
     /// Sets a person's password and ends all their sessions.
-    pub async fn set_password(
-        &self,
-        name: &UserName,
-        password: &str,
-        who: &str,
-    ) -> Result<(), AccountError> {
+    pub async fn set_password(&self, name: &UserName, password: &str, who: &str) -> Result<(), AccountError> {
         password::check(name.as_str(), password)?;
         self.user(name)?;
         let hash = self.hasher.hash(password).await?;

@@ -106,8 +106,7 @@ fn plain(code: &str) -> String {
 }
 
 fn keep(path: &Path, digest: &str) -> std::io::Result<()> {
-    let mut file =
-        std::fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = std::fs::File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(digest.as_bytes())?;
     file.sync_all()
 }

@@ -109,10 +109,14 @@ pub enum Refusal {
     )]
     Host,
     /// Another site's page sent it.
-    #[error("the request did not come from this appliance's own page; nothing was changed; open the page itself and do it there")]
+    #[error(
+        "the request did not come from this appliance's own page; nothing was changed; open the page itself and do it there"
+    )]
     Foreign,
     /// The form is not of this session.
-    #[error("the form is older than your session; nothing was changed; go back, reload the page and send it again")]
+    #[error(
+        "the form is older than your session; nothing was changed; go back, reload the page and send it again"
+    )]
     Csrf,
     /// The form cannot be read.
     #[error(transparent)]

@@ -181,7 +181,10 @@ mod tests {
     fn neighbours_in_one_ipv6_network_are_one_address() {
         let one = Key::address("2001:db8::1".parse().unwrap());
         assert_eq!(one, Key::address("2001:db8::ffff".parse().unwrap()));
-        assert_eq!(Key::address("::ffff:10.0.0.7".parse().unwrap()), Key::address("10.0.0.7".parse().unwrap()));
+        assert_eq!(
+            Key::address("::ffff:10.0.0.7".parse().unwrap()),
+            Key::address("10.0.0.7".parse().unwrap())
+        );
     }
 
     proptest! {

@@ -103,8 +103,14 @@ mod tests {
     fn own_names_and_plain_addresses_are_admitted() {
         let names = Names::new(Some("Box7"), &["backup.acme.example".to_owned()]);
         for good in [
-            "localhost", "LOCALHOST:8443", "box7", "box7.local:8443", "backup.acme.example.", "10.0.0.4:8443",
-            "[::1]:8443", "[fe80::1]",
+            "localhost",
+            "LOCALHOST:8443",
+            "box7",
+            "box7.local:8443",
+            "backup.acme.example.",
+            "10.0.0.4:8443",
+            "[::1]:8443",
+            "[fe80::1]",
         ] {
             assert!(names.admit(good), "{good} was refused");
         }
@@ -114,8 +120,15 @@ mod tests {
     fn names_somebody_else_controls_are_refused() {
         let names = Names::new(Some("box7"), &[]);
         for bad in [
-            "evil.example", "box7.evil.example", "localhost.evil.example:8443", "", ":8443", "localhost:x",
-            "user@localhost", "localhost/", "10.0.0.4.evil.example",
+            "evil.example",
+            "box7.evil.example",
+            "localhost.evil.example:8443",
+            "",
+            ":8443",
+            "localhost:x",
+            "user@localhost",
+            "localhost/",
+            "10.0.0.4.evil.example",
         ] {
             assert!(!names.admit(bad), "{bad:?} was admitted");
         }
@@ -130,7 +143,10 @@ mod tests {
         assert_eq!(check(&[("origin", "http://box7:8443")]), Err(Foreign::Origin));
         assert_eq!(check(&[("origin", "https://box7:9999")]), Err(Foreign::Origin));
         assert_eq!(check(&[("origin", "null")]), Err(Foreign::Origin));
-        assert_eq!(check(&[("sec-fetch-site", "same-site"), ("origin", "https://box7:8443")]), Err(Foreign::Site));
+        assert_eq!(
+            check(&[("sec-fetch-site", "same-site"), ("origin", "https://box7:8443")]),
+            Err(Foreign::Site)
+        );
         assert_eq!(check(&[]), Err(Foreign::Silent));
     }
 

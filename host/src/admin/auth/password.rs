@@ -93,8 +93,7 @@ impl Hasher {
 
     /// The PHC string of a new password.
     pub async fn hash(&self, password: &str) -> Result<String, HashPassword> {
-        let (argon, entropy, password) =
-            (self.argon.clone(), Arc::clone(&self.entropy), password.to_owned());
+        let (argon, entropy, password) = (self.argon.clone(), Arc::clone(&self.entropy), password.to_owned());
         self.in_turn(move || compute(&argon, &*entropy, &password)).await?
     }
 
@@ -117,8 +116,7 @@ impl Hasher {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashPassword> {
-        let _turn =
-            self.turns.acquire().await.map_err(|source| HashPassword::Compute(source.to_string()))?;
+        let _turn = self.turns.acquire().await.map_err(|source| HashPassword::Compute(source.to_string()))?;
         tokio::task::spawn_blocking(work).await.map_err(|source| HashPassword::Compute(source.to_string()))
     }
 }
@@ -130,8 +128,7 @@ fn compute(
 ) -> Result<String, HashPassword> {
     let mut salt = [0_u8; 16];
     entropy.fill(&mut salt)?;
-    let salt =
-        SaltString::encode_b64(&salt).map_err(|source| HashPassword::Compute(source.to_string()))?;
+    let salt = SaltString::encode_b64(&salt).map_err(|source| HashPassword::Compute(source.to_string()))?;
     argon
         .hash_password(password.as_bytes(), &salt)
         .map(|hash| hash.to_string())

@@ -60,13 +60,8 @@ impl Sessions {
         self.sweep(user, now).await?;
         let cookie = secret::token(&*self.entropy)?;
         let csrf = secret::token(&*self.entropy)?;
-        let session = Session {
-            digest: secret::digest(&cookie),
-            user: user.clone(),
-            created: now,
-            used: now,
-            csrf,
-        };
+        let session =
+            Session { digest: secret::digest(&cookie), user: user.clone(), created: now, used: now, csrf };
         self.store.sessions.put(&session.digest, &session).await?;
         Ok(Opened { cookie, session })
     }
@@ -119,7 +114,9 @@ impl Sessions {
 
 /// A session made in the future was made by another clock: it is over too.
 fn is_over(session: &Session, now: DateTime<Utc>) -> bool {
-    now - session.used > IDLE || now - session.created > OLDEST || session.created - now > Duration::minutes(5)
+    now - session.used > IDLE
+        || now - session.created > OLDEST
+        || session.created - now > Duration::minutes(5)
 }
 
 fn is_live(session: &Session, user: &User, now: DateTime<Utc>) -> bool {

@@ -111,7 +111,8 @@ pub async fn claim(State(admin): State<Admin>, Extension(peer): Extension<Peer>,
     if let Err(wait) = admin.lockout.attempt(&keys, admin.clock.now()) {
         return Ok(patience(wait, &claim_markup(&typed, Some(&words(wait)))));
     }
-    let refuse = |text: &str| page(StatusCode::UNPROCESSABLE_ENTITY, "Set up", &claim_markup(&typed, Some(text)));
+    let refuse =
+        |text: &str| page(StatusCode::UNPROCESSABLE_ENTITY, "Set up", &claim_markup(&typed, Some(text)));
     if !admin.claim.fits(form.text("code")) {
         let reason = Some(format!("wrong or used claim code, from {}", peer.ip()));
         admin.ports.upkeep.audit("claim", "claim", "appliance", false, reason).await;
@@ -217,7 +218,15 @@ mod tests {
     #[test]
     fn signing_in_leads_nowhere_but_here() {
         assert_eq!(local(Some("/servers/db1?all=1")), "/servers/db1?all=1");
-        for elsewhere in ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:x", "", "/a\r\nb", "/\t/evil"] {
+        for elsewhere in [
+            "https://evil.example",
+            "//evil.example",
+            "/\\evil.example",
+            "javascript:x",
+            "",
+            "/a\r\nb",
+            "/\t/evil",
+        ] {
             assert_eq!(local(Some(elsewhere)), "/");
         }
     }

@@ -90,7 +90,10 @@ pub fn router() -> Router<Admin> {
 }
 
 async fn nothing_here() -> Trouble {
-    Trouble::new(StatusCode::NOT_FOUND, "there is no page at this address; nothing was changed; begin at the overview")
+    Trouble::new(
+        StatusCode::NOT_FOUND,
+        "there is no page at this address; nothing was changed; begin at the overview",
+    )
 }
 
 /// Lets those with the role through; sends others to the door, or tells them.
@@ -191,4 +194,3 @@ pub fn role_in_words(role: Role) -> &'static str {
         Role::Owner => "owner",
     }
 }
-

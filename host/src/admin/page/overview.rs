@@ -60,8 +60,13 @@ pub async fn show(State(admin): State<Admin>, visitor: Visitor, query: AskedQuer
         }
     };
     let title = title(&lines);
-    let shell =
-        Shell { admin: &admin, visitor: &visitor, place: Place::Overview, title: &title, did: did.as_deref() };
+    let shell = Shell {
+        admin: &admin,
+        visitor: &visitor,
+        place: Place::Overview,
+        title: &title,
+        did: did.as_deref(),
+    };
     Ok(shown(shell.wrap(content)))
 }
 
@@ -69,7 +74,8 @@ fn line(admin: &Admin, site: &Site, server: &Server) -> Line {
     let job = admin.ports.definitions.backup_job_of(server);
     let next = job.as_ref().filter(|job| job.enabled).and_then(|job| admin.ports.definitions.next_run(job));
     let running = job.as_ref().and_then(|job| {
-        let of_job = |run: &&crate::model::run::Run| run.job == job.name && matches!(run.work, Work::Plugin { .. });
+        let of_job =
+            |run: &&crate::model::run::Run| run.job == job.name && matches!(run.work, Work::Plugin { .. });
         site.running.iter().find(of_job).map(|run| run.id)
     });
     Line {
@@ -163,10 +169,30 @@ pub fn severity_look(severity: Severity) -> (&'static str, Icon) {
 
 fn guide(steps: Steps, visitor: &Visitor) -> Markup {
     let all = [
-        (steps.vault, "Make a vault", "Where recovery points live: a directory, or a share that is mounted here.", "/vaults/new"),
-        (steps.server, "Add a server", "Its disks: files, block devices or network block devices this box can read.", "/servers/new"),
-        (steps.grants, "Grant the backup plugin what it asks for", "A plugin can do nothing until you allow it.", "/plugins"),
-        (steps.job, "Add a job", "Which servers, into which vault, how often, how long to keep.", "/jobs/new"),
+        (
+            steps.vault,
+            "Make a vault",
+            "Where recovery points live: a directory, or a share that is mounted here.",
+            "/vaults/new",
+        ),
+        (
+            steps.server,
+            "Add a server",
+            "Its disks: files, block devices or network block devices this box can read.",
+            "/servers/new",
+        ),
+        (
+            steps.grants,
+            "Grant the backup plugin what it asks for",
+            "A plugin can do nothing until you allow it.",
+            "/plugins",
+        ),
+        (
+            steps.job,
+            "Add a job",
+            "Which servers, into which vault, how often, how long to keep.",
+            "/jobs/new",
+        ),
     ];
     let next = all.iter().position(|step| !step.0);
     html! {

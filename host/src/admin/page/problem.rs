@@ -36,7 +36,9 @@ impl Trouble {
 
     /// There is no such thing.
     pub fn missing(kind: &str, name: &dyn std::fmt::Display) -> Self {
-        let text = format!("there is no {kind} {name} here (any more); nothing was changed; look at the list it was in");
+        let text = format!(
+            "there is no {kind} {name} here (any more); nothing was changed; look at the list it was in"
+        );
         Self::new(StatusCode::NOT_FOUND, text)
     }
 

@@ -140,7 +140,10 @@ mod tests {
     #[test]
     fn an_expired_point_protects_nobody() {
         let expired = PointRecord { expired: Some(now()), ..point(1, 1) };
-        assert_eq!(standing(&server(60), std::slice::from_ref(&expired), now()).protection, Protection::Unprotected);
+        assert_eq!(
+            standing(&server(60), std::slice::from_ref(&expired), now()).protection,
+            Protection::Unprotected
+        );
         let older = standing(&server(60), &[expired, point(30, 1)], now());
         assert_eq!(older.newest.unwrap().0, now() - Duration::minutes(30));
     }

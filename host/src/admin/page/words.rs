@@ -163,8 +163,16 @@ mod tests {
     #[test]
     fn ages_are_said_in_the_unit_that_matters() {
         for (seconds, words) in [
-            (0, "just now"), (59, "just now"), (60, "1 min ago"), (719, "11 min ago"), (7199, "119 min ago"),
-            (7200, "2 h ago"), (172_799, "47 h ago"), (172_800, "2 days ago"), (-30, "in a moment"), (-600, "in 10 min"),
+            (0, "just now"),
+            (59, "just now"),
+            (60, "1 min ago"),
+            (719, "11 min ago"),
+            (7199, "119 min ago"),
+            (7200, "2 h ago"),
+            (172_799, "47 h ago"),
+            (172_800, "2 days ago"),
+            (-30, "in a moment"),
+            (-600, "in 10 min"),
         ] {
             assert_eq!(age(at(seconds), at(0)), words);
         }
@@ -173,7 +181,11 @@ mod tests {
     #[test]
     fn sizes_keep_what_matters() {
         for (bytes, words) in [
-            (0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_540_000, "1.5 MB"), (123_400_000_000, "123 GB"),
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (1_540_000, "1.5 MB"),
+            (123_400_000_000, "123 GB"),
             (u64::MAX, "18446 PB"),
         ] {
             assert_eq!(size(bytes), words);
