@@ -145,3 +145,9 @@ pub(crate) async fn read(objects: &Objects, key: &VaultKey, keys: &Keys) -> Resu
     }
     Ok((vault, config.settings))
 }
+
+/// Whether the config object is still whole.
+pub(crate) async fn check(objects: &Objects, keys: &Keys) -> Result<()> {
+    let bytes = objects.get(&layout::config()).await?;
+    open_object(&keys.config, Kind::Config, CLEAR_LEN, layout::CONFIG, &bytes).map(|_| ())
+}

@@ -55,7 +55,7 @@ impl VaultStore {
         let Some(root) = &self.directory else { return Ok(()) };
         let make = || -> std::io::Result<()> {
             let plain = [layout::POINTS, layout::PENDING, layout::TOMBSTONES, layout::HOLDS];
-            for name in plain.into_iter().chain([layout::INDEX, layout::INTENTS, "prune"]) {
+            for name in plain.into_iter().chain([layout::INDEX, layout::INTENTS, layout::DAMAGED, "prune"]) {
                 std::fs::create_dir_all(root.join(name))?;
             }
             for kind in PackKind::BOTH {

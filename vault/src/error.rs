@@ -147,7 +147,7 @@ pub enum VaultError {
 }
 
 /// The lower-level cause of an error, kept for logs.
-pub type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
+pub(crate) type Source = Box<dyn std::error::Error + Send + Sync + 'static>;
 
 impl VaultError {
     /// Whether this says "the bytes there are not what was written": the object is damaged or gone.

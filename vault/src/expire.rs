@@ -25,14 +25,13 @@ use crate::vault::{Inner, PointList, UnreadablePoint};
 pub(crate) struct Records {
     pub(crate) tombstones: BTreeMap<PointId, Tombstone>,
     pub(crate) holds: BTreeMap<PointId, HoldRecord>,
-    /// Points whose hold cannot be read are held all the same; a tombstone that cannot be read expires nothing.
-    pub(crate) unreadable: Vec<(object_store::path::Path, VaultError)>,
 }
 
 impl Records {
     pub(crate) async fn load(vault: &Inner) -> Result<Self> {
         let (objects, keys) = (&vault.objects, &vault.keys);
-        let (tombstones, mut unreadable) =
+        // A tombstone that cannot be read expires nothing; a point whose hold cannot be read is held all the same.
+        let (tombstones, _) =
             load_records(objects, keys, layout::TOMBSTONES, Kind::Tombstone, |t: &Tombstone| t.point).await?;
         let (mut holds, bad) =
             load_records(objects, keys, layout::HOLDS, Kind::Hold, |h: &HoldRecord| h.point).await?;
@@ -42,8 +41,7 @@ impl Records {
                 holds.insert(point, HoldRecord { point, reason, at: DateTime::UNIX_EPOCH });
             }
         }
-        unreadable.extend(bad);
-        Ok(Self { tombstones, holds, unreadable })
+        Ok(Self { tombstones, holds })
     }
 }
 

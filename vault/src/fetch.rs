@@ -82,6 +82,10 @@ impl Fetch {
         self.distrusted.write().extend(ids);
     }
 
+    pub(crate) fn distrusts_any(&self) -> bool {
+        !self.distrusted.read().is_empty()
+    }
+
     pub(crate) fn is_distrusted(&self, id: ContentId) -> bool {
         self.distrusted.read().contains(&id.short())
     }

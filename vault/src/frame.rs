@@ -206,8 +206,8 @@ impl Frame {
         self.content.get(start..start.checked_add(self.slot_len)?)
     }
 
-    pub(crate) fn slots(&self) -> impl Iterator<Item = &[u8]> {
-        self.content.chunks_exact(self.slot_len)
+    pub(crate) fn slot_count(&self) -> usize {
+        self.content.len().checked_div(self.slot_len).unwrap_or(0)
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -13,6 +13,7 @@ pub(crate) const PENDING: &str = "pending";
 pub(crate) const TOMBSTONES: &str = "tombstones";
 pub(crate) const HOLDS: &str = "holds";
 pub(crate) const INDEX: &str = "index";
+pub(crate) const DAMAGED: &str = "damaged";
 pub(crate) const INTENTS: &str = "intents";
 pub(crate) const CLOCK: &str = "prune/clock";
 pub(crate) const CONDEMNED: &str = "prune/condemned";
@@ -73,6 +74,14 @@ impl PackName {
 
 pub(crate) fn config() -> Path {
     Path::from(CONFIG)
+}
+
+/// Whether a vault would have made this object. A directory may hold other files, such as a share's own.
+pub(crate) fn is_ours(path: &Path) -> bool {
+    let first = path.parts().next();
+    let first = first.as_ref().map_or("", |part| part.as_ref());
+    let packs = PackKind::BOTH.map(PackKind::prefix);
+    first == CONFIG || [POINTS, PENDING, INDEX].contains(&first) || packs.contains(&first)
 }
 
 /// An object named by a point: `points/…`, `pending/…`, `tombstones/…`, `holds/…`.

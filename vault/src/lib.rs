@@ -19,6 +19,7 @@ mod backup;
 mod catalog;
 mod config;
 mod control;
+mod damage;
 mod directory;
 mod error;
 mod expire;

@@ -109,6 +109,18 @@ impl Objects {
         }
     }
 
+    /// The same, and it stays gone after a power cut: what must vanish before something else does.
+    pub(crate) async fn delete_durably(&self, path: &Path) -> Result<()> {
+        self.delete(path).await?;
+        let Some(root) = &self.place.directory else { return Ok(()) };
+        let file = root.join(path.as_ref());
+        let parent = file.parent().unwrap_or(root);
+        std::fs::File::open(parent).and_then(|directory| directory.sync_all()).map_err(|source| {
+            let source = object_store::Error::Generic { store: "directory", source: source.into() };
+            translate(self.label(), "deleting", path.as_ref(), source)
+        })
+    }
+
     /// Runs `work` on every item, a few at a time, results in order.
     pub(crate) async fn each<T, U, F>(items: impl IntoIterator<Item = T>, work: impl FnMut(T) -> F) -> Vec<U>
     where

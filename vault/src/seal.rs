@@ -30,6 +30,7 @@ pub(crate) enum Kind {
     Intent = 8,
     Clock = 9,
     Condemned = 10,
+    Damage = 11,
 }
 
 /// The 16 bytes every object starts with.

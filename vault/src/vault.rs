@@ -61,12 +61,17 @@ impl Vault {
     pub async fn create(store: VaultStore, key: &VaultKey, settings: Settings) -> Result<Self> {
         settings.check()?;
         let objects = Objects::new(store);
-        if objects.size(&layout::config()).await?.is_some() {
+        let listed = objects.list("").await?;
+        if listed.iter().any(|object| layout::is_ours(&object.path)) {
             return Err(VaultError::AlreadyAVault { vault: objects.label().to_owned() });
         }
         objects.place.prepare()?;
         let keys = Keys::of(key);
         let id = config::write(&objects, key, &keys, &settings).await?;
+        // Of two sessions that create a vault in one place, the last one has it.
+        if config::read(&objects, key, &keys).await.map_or(true, |(there, _)| there != id) {
+            return Err(VaultError::AlreadyAVault { vault: objects.label().to_owned() });
+        }
         Ok(Self::new(objects, keys, id, settings))
     }
 

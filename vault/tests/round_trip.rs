@@ -3,7 +3,6 @@
 
 mod support;
 
-use std::sync::Arc;
 
 use holdfast_vault::*;
 use support::*;

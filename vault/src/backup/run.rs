@@ -12,9 +12,10 @@ use super::worker::Worker;
 use super::{BackupReport, BackupRequest, Parent};
 use crate::catalog::Stored;
 use crate::control::{Control, Phase, on_blocking_thread};
+use crate::damage;
 use crate::error::{Result, VaultError};
 use crate::fetch::{Fetch, complete_index};
-use crate::id::{ContentId, PointId};
+use crate::id::{ContentId, PointId, ShortId};
 use crate::index::Index;
 use crate::key::random;
 use crate::layout::PackName;
@@ -95,6 +96,7 @@ async fn prepare(vault: &Arc<Inner>, request: &BackupRequest, restarts: u32) -> 
     // Intents before packs: a pack that an intent named and that is gone already is then missed in the second listing.
     let condemned = Intents::load(&vault.objects, &vault.keys).await?.packs();
     let (index, _) = complete_index(&vault.objects, &vault.keys, &vault.runs).await?;
+    let damaged = damage::load(&vault.objects, &vault.keys).await?;
     let mut usable = index.clone();
     usable.restrict(|pack| !condemned.contains(pack));
     let fetch = Fetch::new(
@@ -104,6 +106,12 @@ async fn prepare(vault: &Arc<Inner>, request: &BackupRequest, restarts: u32) -> 
         usable,
         MAP_FRAMES,
     );
+    if !damaged.is_empty() {
+        // What a damaged pack holds is stored again wherever the disks still have it.
+        let only_there = |id: &ShortId| index.find(*id).all(|at| damaged.contains(&at.pack));
+        let held = index.entries().filter(|(_, _, at)| damaged.contains(&at.pack)).map(|(_, id, _)| id);
+        fetch.distrust(held.filter(only_there));
+    }
     Ok(Prepared { fetch, index, parent, previous })
 }
 
@@ -116,6 +124,8 @@ fn open_disks(
 ) -> Result<Job> {
     let block_size = vault.settings.block_size.bytes();
     let mut disks = Vec::with_capacity(request.disks.len());
+    // With damage in the vault all is read, since what did not change may be what must be stored again.
+    let trusted = !fetch.distrusts_any();
     for disk in &request.disks {
         let size = disk.reader.size().map_err(|source| VaultError::ReadDisk {
             disk: disk.name.clone(),
@@ -125,10 +135,9 @@ fn open_disks(
         let old = parent.and_then(|parent| parent.manifest.disks.iter().find(|old| old.name == disk.name));
         let map = old.filter(|old| old.block_size == block_size).map(Map::of);
         let known = parent.map(|parent| parent.manifest.point);
-        let changed = disk
-            .changed
-            .as_ref()
-            .filter(|changed| Some(changed.since) == known && old.is_some_and(|old| old.size == size));
+        let changed = disk.changed.as_ref().filter(|changed| {
+            trusted && Some(changed.since) == known && old.is_some_and(|old| old.size == size)
+        });
         let changed = changed.map(|changed| Changed::new(&changed.ranges));
         disks.push(DiskJob::new(disk.name.clone(), Arc::clone(&disk.reader), size, map, changed));
     }

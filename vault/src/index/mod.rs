@@ -145,10 +145,6 @@ impl Index {
         })
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.views.is_empty()
-    }
-
     /// Everywhere an id is stored.
     pub(crate) fn find(&self, id: ShortId) -> impl Iterator<Item = Location> {
         self.views.iter().flat_map(move |view| {

@@ -104,10 +104,6 @@ impl Run {
         self.entries.len()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     pub(crate) fn entries(&self) -> impl Iterator<Item = Parsed> {
         self.entries.iter().map(Parsed::of)
     }

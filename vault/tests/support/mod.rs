@@ -130,6 +130,12 @@ pub fn settings() -> Settings {
     }
 }
 
+/// The key of all vaults of a test run.
+pub fn key() -> VaultKey {
+    static KEY: std::sync::OnceLock<VaultKey> = std::sync::OnceLock::new();
+    KEY.get_or_init(|| VaultKey::generate().unwrap()).clone()
+}
+
 pub fn day(number: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_790_000_000 + number * 86_400, 0).unwrap()
 }
