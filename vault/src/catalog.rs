@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use futures::FutureExt;
 use object_store::path::Path;
 use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
@@ -15,7 +16,7 @@ use crate::id::{ObjectHash, PointId};
 use crate::key::{Keys, Secret};
 use crate::layout;
 use crate::manifest::Manifest;
-use crate::object::Objects;
+use crate::object::{Objects, a_few_at_a_time};
 use crate::seal::{Kind, open_object, seal_object};
 
 /// Manifests read before, with the hashes of their objects; they never change.
@@ -72,8 +73,11 @@ impl Catalog {
     ) -> Result<Self> {
         let listed = objects.list(prefix).await?;
         let ids: Vec<PointId> = listed.iter().filter_map(|object| layout::id_of(&object.path)).collect();
-        let read =
-            Objects::each(ids, |id| async move { (id, find(objects, keys, prefix, cache, id).await) }).await;
+        let reads = ids
+            .into_iter()
+            .map(|id| async move { (id, find(objects, keys, prefix, cache, id).await) }.boxed())
+            .collect();
+        let read = a_few_at_a_time(reads).await;
         let mut catalog = Self::default();
         for (id, stored) in read {
             match stored {
@@ -151,7 +155,7 @@ pub(crate) async fn load_records<T: DeserializeOwned>(
 ) -> Result<(BTreeMap<PointId, T>, Vec<(Path, VaultError)>)> {
     let listed = objects.list(prefix).await?;
     let paths: Vec<Path> = listed.into_iter().map(|object| object.path).collect();
-    let read = Objects::each(&paths, |path| objects.find(path)).await;
+    let read = a_few_at_a_time(paths.iter().map(|path| objects.find(path).boxed()).collect()).await;
     let (mut records, mut unreadable) = (BTreeMap::new(), Vec::new());
     for (path, bytes) in paths.iter().zip(read) {
         let Some(bytes) = bytes? else { continue };

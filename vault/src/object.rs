@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload};
@@ -120,14 +121,11 @@ impl Objects {
             translate(self.label(), "deleting", path.as_ref(), source)
         })
     }
+}
 
-    /// Runs `work` on every item, a few at a time, results in order.
-    pub(crate) async fn each<T, U, F>(items: impl IntoIterator<Item = T>, work: impl FnMut(T) -> F) -> Vec<U>
-    where
-        F: Future<Output = U>,
-    {
-        futures::stream::iter(items).map(work).buffered(8).collect().await
-    }
+/// Runs some work a few at a time; results in order. Boxed, so that the futures above stay `Send` for the compiler.
+pub(crate) async fn a_few_at_a_time<U: Send>(work: Vec<BoxFuture<'_, U>>) -> Vec<U> {
+    futures::stream::iter(work).buffered(8).collect().await
 }
 
 /// Says in the vault's words what an object store said in its own.

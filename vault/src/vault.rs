@@ -208,3 +208,38 @@ impl Inner {
         ))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Callers spawn operations; a future that is not `Send` would be found out only in their code.
+    #[test]
+    fn every_operation_can_be_spawned() {
+        fn spawnable<T: Send>(_: impl FnOnce(Vault, Control) -> T) {}
+        let point = PointId([0; 16]);
+        spawnable(|_, _| async { Vault::open(VaultStore::directory("x")?, &VaultKey::generate()?).await });
+        spawnable(|_, _| async {
+            Vault::create(VaultStore::directory("x")?, &VaultKey::generate()?, Settings::default()).await
+        });
+        let backup = |vault: Vault, control: Control, request: BackupRequest| async move {
+            vault.backup(request, &control).await
+        };
+        let restore = |vault: Vault, control: Control, request: RestoreRequest| async move {
+            vault.restore_disk(request, &control).await
+        };
+        fn curried<A, B, C, T: Send>(_: impl FnOnce(A, B, C) -> T) {}
+        curried(backup);
+        curried(restore);
+        spawnable(|vault, _| async move { vault.points().await });
+        spawnable(|vault, _| async move { vault.point(point).await });
+        spawnable(|vault, _| async move { vault.open_disk(point, "root").await?.read(0, 1).await });
+        spawnable(|vault, control| async move { vault.verify(VerifyRequest::default(), &control).await });
+        spawnable(|vault, control| async move {
+            vault.prune(PruneRequest::at(DateTime::UNIX_EPOCH), &control).await
+        });
+        spawnable(|vault, _| async move { vault.expire(&[point], DateTime::UNIX_EPOCH).await });
+        spawnable(|vault, _| async move { vault.hold(point, "", DateTime::UNIX_EPOCH).await });
+        spawnable(|vault, _| async move { vault.usage().await });
+    }
+}

@@ -3,7 +3,6 @@
 
 mod support;
 
-
 use holdfast_vault::*;
 use support::*;
 

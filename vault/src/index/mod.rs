@@ -12,13 +12,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use parking_lot::Mutex;
 
 use crate::error::{Result, VaultError};
 use crate::id::{ObjectHash, ShortId};
 use crate::key::Keys;
 use crate::layout::{self, PackKind, PackName};
-use crate::object::Objects;
+use crate::object::{Objects, a_few_at_a_time};
 use crate::pack::{PackRecord, read_footer};
 use run::{Location, PackInfo, Parsed, Run};
 
@@ -105,9 +106,16 @@ impl Index {
         packs: &HashMap<PackName, u64>,
     ) -> Result<Vec<(String, String)>> {
         let covered: HashSet<PackName> = self.packs().map(|pack| pack.name).collect();
-        let missing = packs.iter().filter(|(name, _)| !covered.contains(name));
-        let footers =
-            Objects::each(missing, |(name, size)| read_footer(objects, &keys.footer, *name, *size)).await;
+        let missing: Vec<(PackName, u64)> = packs
+            .iter()
+            .filter(|(name, _)| !covered.contains(name))
+            .map(|(name, size)| (*name, *size))
+            .collect();
+        let reads = missing
+            .into_iter()
+            .map(|(name, size)| read_footer(objects, &keys.footer, name, size).boxed())
+            .collect();
+        let footers = a_few_at_a_time(reads).await;
         let (mut records, mut damaged) = (Vec::new(), Vec::new());
         for footer in footers {
             match footer {

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use futures::FutureExt;
 use tokio::runtime::Handle;
 
 use super::PruneReport;
@@ -19,7 +20,7 @@ use crate::fetch::{Fetch, complete_index};
 use crate::id::PointId;
 use crate::key::random;
 use crate::layout::{self, PackName};
-use crate::object::Objects;
+use crate::object::a_few_at_a_time;
 use crate::vault::Inner;
 
 pub(super) async fn sweep(vault: &Arc<Inner>, survey: Survey, control: &Control) -> Result<PruneReport> {
@@ -41,8 +42,9 @@ pub(super) async fn sweep(vault: &Arc<Inner>, survey: Survey, control: &Control)
         intent.put(objects, keys).await?;
         let spared = spared(vault, &survey, &intent, control).await?;
         let doomed: Vec<PackName> = named.iter().filter(|pack| !spared.contains(pack)).copied().collect();
-        for deleted in Objects::each(&doomed, |pack| async move { objects.delete(&pack.path()).await }).await
-        {
+        let deletions =
+            doomed.iter().map(|pack| async { objects.delete(&pack.path()).await }.boxed()).collect();
+        for deleted in a_few_at_a_time(deletions).await {
             deleted?;
         }
         for pack in doomed.iter().filter(|pack| survey.damaged.contains(pack)) {

@@ -1,5 +1,6 @@
 //! The small objects: each is read and opened.
 
+use futures::FutureExt;
 use object_store::path::Path;
 use serde::de::IgnoredAny;
 
@@ -8,7 +9,7 @@ use crate::catalog::{Catalog, ManifestCache, open_record};
 use crate::config;
 use crate::error::Result;
 use crate::layout;
-use crate::object::Objects;
+use crate::object::a_few_at_a_time;
 use crate::seal::Kind;
 use crate::vault::Inner;
 
@@ -63,7 +64,7 @@ async fn records(vault: &Inner, prefix: &str, kind: Kind, report: &mut VerifyRep
         Kind::Clock | Kind::Condemned => vec![Path::from(prefix)],
         _ => vault.objects.list(prefix).await?.into_iter().map(|object| object.path).collect(),
     };
-    let read = Objects::each(&paths, |path| vault.objects.find(path)).await;
+    let read = a_few_at_a_time(paths.iter().map(|path| vault.objects.find(path).boxed()).collect()).await;
     for (path, bytes) in paths.iter().zip(read) {
         let Some(bytes) = bytes? else { continue };
         report.objects += 1;
