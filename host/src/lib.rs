@@ -17,4 +17,5 @@ pub mod admin;
 pub mod capability;
 pub mod clock;
 pub mod model;
+pub mod schedule;
 pub mod store;

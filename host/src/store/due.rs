@@ -49,6 +49,25 @@ impl DueTimes {
         Ok(())
     }
 
+    /// Sets the last settled due time, even back: only when the clock has proved to have been wrong.
+    pub async fn restart(
+        &self,
+        job: &JobName,
+        rule: &Schedule,
+        from: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.table.put(&place_of(job, rule), &from).await
+    }
+
+    /// Forgets the bookkeeping of a job, if there is any.
+    pub async fn forget(&self, job: &JobName) -> Result<(), StoreError> {
+        if self.table.list_prefix(&format!("{job}/"))?.is_empty() {
+            return Ok(());
+        }
+        let (this, job) = (self.clone(), job.clone());
+        self.table.engine.commit(move |transaction| this.forget_in(transaction, &job)).await
+    }
+
     /// Forgets the bookkeeping of a job that is no more, together with other changes.
     pub fn forget_in(&self, transaction: &mut Transaction<'_>, job: &JobName) -> Result<(), StoreError> {
         for (key, _) in self.table.list_in(transaction, &format!("{job}/"))? {
