@@ -234,7 +234,7 @@ async fn a_series_keeps_its_newest_samples_only() {
     assert_eq!(all.len() as u64, metrics::SAMPLES);
     assert_eq!((all[0].at, all.last().unwrap().at), (at(10), at(samples - 1)));
     assert_eq!(store.metrics.query(&key, Some(at(samples - 3)), 100).unwrap().len(), 3);
-    assert_eq!(store.metrics.series_of("a/b").unwrap(), [key.clone()]);
+    assert_eq!(store.metrics.series_of("a/b").unwrap(), std::slice::from_ref(&key));
     assert!(store.metrics.series_of("a").unwrap().is_empty());
     let nonsense = Sample { at: at(0), value: f64::NAN };
     assert!(matches!(store.metrics.append(key, nonsense).await, Err(AppendSample::NotANumber { .. })));
