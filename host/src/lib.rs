@@ -19,3 +19,4 @@ pub mod clock;
 pub mod model;
 pub mod schedule;
 pub mod store;
+pub mod vaults;
