@@ -31,9 +31,9 @@ async fn assert_all_restore(vault: &Vault, contents: impl Fn(&RecoveryPoint) -> 
 }
 
 fn content(number: i64) -> Vec<u8> {
-    // Half shared by all days, half the day's own.
+    // Some shared by all days, most the day's own.
     let mut bytes = noise(99, 200_000);
-    bytes.extend(noise(number as u64, 200_000));
+    bytes.extend(noise(number as u64, 900_000));
     bytes
 }
 

@@ -46,14 +46,17 @@ mod repack;
 mod survey;
 mod sweep;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use object_store::path::Path;
 use serde::Serialize;
 
 use crate::control::{Control, Phase};
-use crate::error::Result;
+use crate::error::{Result, VaultError};
 use crate::id::PointId;
+use crate::layout;
 use crate::vault::Inner;
 use survey::Survey;
 
@@ -101,12 +104,37 @@ impl PruneRequest {
 }
 
 pub(crate) async fn plan(vault: &Arc<Inner>, request: PruneRequest, control: &Control) -> Result<PrunePlan> {
-    Ok(Survey::take(vault, request, control).await?.plan)
+    Ok(survey(vault, request, control).await?.plan)
 }
 
 pub(crate) async fn run(vault: &Arc<Inner>, request: PruneRequest, control: &Control) -> Result<PruneReport> {
-    let survey = Survey::take(vault, request, control).await?;
+    let survey = survey(vault, request, control).await?;
     let report = sweep::sweep(vault, survey, control).await?;
     control.enter(Phase::Finished);
     Ok(report)
+}
+
+/// How often a look at the vault is taken again because another prune removed points under it.
+const LOOKS: u32 = 8;
+
+/// Surveys a vault that may be changing: a point that another prune removes meanwhile is no damage.
+async fn survey(vault: &Arc<Inner>, request: PruneRequest, control: &Control) -> Result<Survey> {
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        let before = roots(vault).await?;
+        match Survey::take(vault, request, control).await {
+            Err(VaultError::CannotMark { .. }) if looks < LOOKS && roots(vault).await? != before => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+/// The names of all manifests.
+async fn roots(vault: &Inner) -> Result<BTreeSet<Path>> {
+    let mut names = BTreeSet::new();
+    for prefix in [layout::PENDING, layout::POINTS] {
+        names.extend(vault.objects.list(prefix).await?.into_iter().map(|object| object.path));
+    }
+    Ok(names)
 }

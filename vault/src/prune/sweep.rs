@@ -14,10 +14,11 @@ use super::survey::{Roots, Survey, mark_roots};
 use crate::control::{Control, Phase, on_blocking_thread};
 use crate::damage;
 use crate::directory;
-use crate::error::Result;
+use crate::error::{Result, VaultError};
 use crate::expire::Records;
 use crate::fetch::{Fetch, complete_index};
 use crate::id::PointId;
+use crate::index::list_packs;
 use crate::key::random;
 use crate::layout::{self, PackName};
 use crate::object::a_few_at_a_time;
@@ -125,9 +126,28 @@ async fn rewrite(vault: &Arc<Inner>, survey: &Arc<Survey>, control: &Control) ->
     Ok(repacked)
 }
 
-/// Of the packs an intent names, those that may not go after all: something appeared between marking and the intent that
-/// needs a block of theirs, and no pack outside all intents has it.
+/// Of the packs an intent names, those that may not go after all. Looks again when another prune removed points meanwhile.
 async fn spared(
+    vault: &Arc<Inner>,
+    survey: &Survey,
+    own: &Intent,
+    control: &Control,
+) -> Result<HashSet<PackName>> {
+    let mut looks = 0;
+    loop {
+        looks += 1;
+        let before = super::roots(vault).await?;
+        match spared_once(vault, survey, own, control).await {
+            Err(VaultError::CannotMark { .. })
+                if looks < super::LOOKS && super::roots(vault).await? != before => {}
+            outcome => return outcome,
+        }
+    }
+}
+
+/// One look: may go is what has, for each needed block, a copy in a pack that is there and that no intent names. When
+/// nothing appeared or vanished since the survey, that is known already.
+async fn spared_once(
     vault: &Arc<Inner>,
     survey: &Survey,
     own: &Intent,
@@ -137,7 +157,10 @@ async fn spared(
     let intents = Intents::load(objects, keys).await?;
     let roots = Roots::load(vault).await?;
     let known = |id: &PointId| *id == own.id || survey.foreign.0.contains_key(id);
-    let unchanged = roots.all().all(|(id, _)| survey.kept.contains(id)) && intents.0.keys().all(known);
+    let packs = list_packs(objects).await?;
+    let unchanged = roots.all().all(|(id, _)| survey.kept.contains(id))
+        && intents.0.keys().all(known)
+        && survey.sizes.keys().all(|pack| packs.contains_key(pack));
     if unchanged {
         return Ok(HashSet::new());
     }
