@@ -17,7 +17,7 @@ mod points;
 mod retention;
 
 pub use error::VaultsError;
-pub use points::{BackupOrigin, record_of, server_of};
+pub use points::{BackupOrigin, damage_in_words, record_of, server_of};
 
 use crate::{
     clock::SharedClock,

@@ -5,7 +5,7 @@ use crate::model::{
     name::{RunId, ServerName, VaultName},
     point::{Consistency, PointRecord, PointSizes},
 };
-use holdfast_vault::{PointId, RecoveryPoint, Server};
+use holdfast_vault::{Damage, PointId, RecoveryPoint, Server, VerifyReport};
 use std::collections::BTreeMap;
 
 /// The tag that says which run made a point.
@@ -172,4 +172,28 @@ impl Vaults {
         let point = self.open(vault).await?.point(id(point)?).await?;
         self.remember(vault, &point).await.map(|_| ())
     }
+}
+
+/// What a check found, one sentence for each damaged object: which, why, and what it takes with it.
+pub fn damage_in_words(vault: &VaultName, report: &VerifyReport) -> Vec<String> {
+    report.damages.iter().map(|damage| one_damage_in_words(vault, damage)).collect()
+}
+
+fn one_damage_in_words(vault: &VaultName, damage: &Damage) -> String {
+    let hits: Vec<String> = damage
+        .hits
+        .iter()
+        .map(|hit| {
+            format!(
+                "recovery point {} of server {}, disk {}, bytes {} to {}",
+                hit.point,
+                hit.server,
+                hit.disk,
+                hit.offset,
+                hit.offset.saturating_add(hit.length)
+            )
+        })
+        .collect();
+    let hurt = if hits.is_empty() { "no recovery point is hurt".to_owned() } else { format!("it hurts {}", hits.join("; ")) };
+    format!("{} in vault \"{vault}\" is damaged ({}): {hurt}", damage.object, damage.reason)
 }
