@@ -66,18 +66,7 @@ fn check(appliance: &Appliance, acknowledged: &Acknowledged, round: u64) {
     }
 }
 
-#[test]
-fn killed_at_fifty_random_moments_nothing_acknowledged_is_lost() {
-    let seed = std::env::var("HOLDFAST_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
-    eprintln!("HOLDFAST_SEED={seed}");
-    let mut dice = Dice(seed);
-    let directory = tempfile::tempdir().unwrap();
-    let disk = directory.path().join("disk.raw");
-    fs::File::create(&disk).unwrap().set_len(64 << 20).unwrap();
-    change(&disk, &mut dice);
-
-    let mut appliance = Appliance::start(&directory.path().join("data"), &[]);
-    appliance.with_site("shop", &disk);
+fn add_backup_job(appliance: &Appliance) {
     appliance.cli(&[
         "job",
         "add",
@@ -93,6 +82,35 @@ fn killed_at_fifty_random_moments_nothing_acknowledged_is_lost() {
         "--set",
         "keep_last=2",
     ]);
+}
+
+/// Does not wait for the answer: the kill comes while the order is carried out.
+fn give_order(appliance: &Appliance, arguments: &[String]) -> std::process::Child {
+    Command::new(holdfast_tests::appliance::binary())
+        .arg("--data")
+        .arg(appliance.data())
+        .args(arguments)
+        .arg("--json")
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[test]
+fn killed_at_fifty_random_moments_nothing_acknowledged_is_lost() {
+    let seed = std::env::var("HOLDFAST_SEED").ok().and_then(|s| s.parse().ok()).unwrap_or(1);
+    eprintln!("HOLDFAST_SEED={seed}");
+    let mut dice = Dice(seed);
+    let directory = tempfile::tempdir().unwrap();
+    let disk = directory.path().join("disk.raw");
+    fs::File::create(&disk).unwrap().set_len(64 << 20).unwrap();
+    change(&disk, &mut dice);
+
+    let mut appliance = Appliance::start(&directory.path().join("data"), &[]);
+    appliance.with_site("shop", &disk);
+    add_backup_job(&appliance);
     let mut acknowledged = Acknowledged::default();
     let mut interrupted = 0;
     for round in 0..ROUNDS {
@@ -104,16 +122,7 @@ fn killed_at_fifty_random_moments_nothing_acknowledged_is_lost() {
                 .map(str::to_owned)
                 .to_vec(),
         };
-        let mut order = Command::new(holdfast_tests::appliance::binary())
-            .arg("--data")
-            .arg(appliance.data())
-            .args(&arguments)
-            .arg("--json")
-            .stdin(std::process::Stdio::null())
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut order = give_order(&appliance, &arguments);
         at_random(&mut dice, 700);
         appliance.kill();
         let done = order.wait().unwrap().success();

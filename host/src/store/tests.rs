@@ -1,3 +1,5 @@
+//! The store through its own tables: what is kept, in which order, and what a reopened one still knows.
+
 use super::*;
 use crate::model::{
     alert::Severity,
