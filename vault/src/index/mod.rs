@@ -84,7 +84,6 @@ impl Index {
                     None => return Ok(None),
                     Some(bytes) => match Run::decode(&keys.index, path.as_ref(), &bytes) {
                         Ok(run) => Arc::new(run),
-                        Err(error @ VaultError::NewerFormat { .. }) => return Err(error),
                         Err(error) => {
                             index.damaged.push((path.to_string(), error.to_string()));
                             continue;
