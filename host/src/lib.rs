@@ -15,6 +15,7 @@
 
 pub mod admin;
 pub mod capability;
+pub mod cli;
 pub mod clock;
 pub mod model;
 pub mod schedule;

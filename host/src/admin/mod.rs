@@ -12,6 +12,7 @@
 //!
 //! What it refuses to know: how a schedule fires, what a run does, where bytes are.
 
+pub mod api;
 pub mod assets;
 pub mod auth;
 pub mod caller;
@@ -150,7 +151,14 @@ impl Admin {
 /// Everything that is served, on one screen.
 pub fn router(admin: Admin) -> Router {
     let tls = admin.tls;
+    let api = api::Api::new(
+        admin.store.clone(),
+        admin.ports.clone(),
+        Arc::clone(&admin.clock),
+        admin.accounts.clone(),
+    );
     Router::new()
+        .merge(api::router(api))
         .merge(page::router())
         .merge(events::router())
         .merge(assets::router())
