@@ -17,6 +17,7 @@ pub mod admin;
 pub mod capability;
 pub mod cli;
 pub mod clock;
+pub mod machine;
 pub mod model;
 pub mod schedule;
 pub mod store;

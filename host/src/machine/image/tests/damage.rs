@@ -1,0 +1,160 @@
+//! Disks that somebody uses, and disks that change or fail while they are read.
+
+use std::io::ErrorKind;
+
+use super::super::DiskChanged;
+use super::*;
+
+fn changed(error: &std::io::Error) -> &DiskChanged {
+    error.get_ref().and_then(|inner| inner.downcast_ref()).unwrap_or_else(|| panic!("{error:?}"))
+}
+
+#[test]
+fn a_disk_a_machine_is_writing_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (raw, _) = raw_disk(folder.path());
+    let image = folder.path().join("a.qcow2");
+    convert(&raw, "qcow2", &[], &image);
+    for (path, format) in [(&raw, "raw"), (&image, "qcow2")] {
+        let machine = Writer::start(path, format);
+        let error = refused(path, DiskFormat::Auto);
+        assert!(
+            matches!(&error, OpenDiskError::InUse { holder, .. } if holder.contains("virtual machine")),
+            "{error:?}"
+        );
+        drop(machine);
+        assert!(open(path, DiskFormat::Auto).is_ok(), "{format} is free again");
+    }
+}
+
+#[test]
+fn an_exclusive_lock_is_respected_and_a_shared_one_is_not_in_the_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let (raw, _) = raw_disk(folder.path());
+    let holder = std::fs::File::open(&raw).unwrap();
+    holder.lock_shared().unwrap();
+    assert!(open(&raw, DiskFormat::Auto).is_ok());
+    holder.lock().unwrap();
+    let error = refused(&raw, DiskFormat::Auto);
+    assert!(
+        matches!(&error, OpenDiskError::InUse { holder, .. } if holder.contains(&std::process::id().to_string())),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_machine_that_starts_during_a_backup_is_noticed_on_a_raw_disk_and_kept_off_an_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let (raw, _) = raw_disk(folder.path());
+    let disk = open(&raw, DiskFormat::Auto).unwrap();
+    let machine = Writer::start(&raw, "raw");
+    let error = disk.size().unwrap_err();
+    assert!(matches!(changed(&error), DiskChanged::InUse { .. }), "{error:?}");
+    drop((machine, disk));
+
+    let image = folder.path().join("a.qcow2");
+    convert(&raw, "qcow2", &[], &image);
+    let disk = open(&image, DiskFormat::Auto).unwrap();
+    let mut machine = Writer::start(&image, "qcow2");
+    let status = machine.child.wait().unwrap();
+    assert!(!status.success(), "QEMU's own lock kept the writer off");
+    assert_eq!(disk.size().unwrap(), 24 * MIB);
+}
+
+#[test]
+fn a_disk_that_shrinks_or_grows_while_it_is_read_answers_with_its_new_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let (raw, _) = raw_disk(folder.path());
+    let disk = open(&raw, DiskFormat::Raw).unwrap();
+    let file = std::fs::File::options().write(true).open(&raw).unwrap();
+    file.set_len(30 * MIB).unwrap();
+    assert_eq!(disk.size().unwrap(), 30 * MIB);
+    file.set_len(10 * MIB).unwrap();
+    assert_eq!(disk.size().unwrap(), 10 * MIB);
+    let error = disk.read_at(10 * MIB - 512, &mut [0; 1024]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+}
+
+#[test]
+fn an_image_that_is_written_without_a_lock_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (raw, _) = raw_disk(folder.path());
+    let image = folder.path().join("flat.vmdk");
+    convert(&raw, "vmdk", &["-o", "subformat=monolithicFlat"], &image);
+    let disk = open(&image, DiskFormat::Auto).unwrap();
+    assert_eq!(disk.size().unwrap(), 24 * MIB);
+    let part = std::fs::File::options().write(true).open(folder.path().join("flat-flat.vmdk")).unwrap();
+    part.set_len(25 * MIB).unwrap();
+    let error = disk.size().unwrap_err();
+    assert!(matches!(changed(&error), DiskChanged::Written { .. }), "{error:?}");
+}
+
+#[test]
+fn an_image_with_a_hole_in_its_own_tables_fails_where_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (raw, _) = raw_disk(folder.path());
+    let image = folder.path().join("a.qcow2");
+    convert(&raw, "qcow2", &[], &image);
+    // The first table of the second level is found through the first entry of the first; point it beyond everything.
+    let file = std::fs::File::options().read(true).write(true).open(&image).unwrap();
+    let mut field = [0; 8];
+    file.read_exact_at(&mut field, 40).unwrap();
+    file.write_all_at(&(1_u64 << 50 | 1 << 63).to_be_bytes(), u64::from_be_bytes(field)).unwrap();
+    let disk = open(&image, DiskFormat::Auto).unwrap();
+    let error = disk.read_at(0, &mut [0; 4096]).unwrap_err();
+    assert!(
+        matches!(changed(&error), DiskChanged::Unreadable { .. } | DiskChanged::ReaderEnded { .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn cut_off_images_are_refused_or_fail_but_never_read_as_something_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (raw, bytes) = raw_disk(folder.path());
+    for format in ["qcow2", "vmdk", "vhdx"] {
+        let image = folder.path().join(format);
+        convert(&raw, format, &[], &image);
+        let whole = std::fs::read(&image).unwrap();
+        for length in [50, 700, 70_000, whole.len() / 2] {
+            std::fs::write(&image, &whole[..length]).unwrap();
+            let Ok(disk) = open(&image, DiskFormat::Auto) else { continue };
+            let mut read = vec![0; bytes.len()];
+            if disk.read_at(0, &mut read).is_ok() {
+                // QEMU reads what lies beyond the end of a file as zeroes: less than was there, but nothing else.
+                let alien = read.iter().zip(&bytes).any(|(read, was)| *read != 0 && read != was);
+                assert!(!alien, "{format} cut to {length}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_reader_of_an_image_ends_with_its_disk_and_a_killed_one_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let (raw, _) = raw_disk(folder.path());
+    let image = folder.path().join("a.qcow2");
+    convert(&raw, "qcow2", &[], &image);
+    let readers = || -> Vec<u32> {
+        let Ok(processes) = std::fs::read_dir("/proc") else { return vec![] };
+        let ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        ids.filter(|id: &u32| {
+            let line = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+            String::from_utf8_lossy(&line).contains(image.to_str().unwrap())
+        })
+        .collect()
+    };
+    let disk = open(&image, DiskFormat::Auto).unwrap();
+    assert_eq!(readers().len(), 1);
+    drop(disk);
+    assert_eq!(readers(), Vec::<u32>::new());
+
+    let disk = open(&image, DiskFormat::Auto).unwrap();
+    let pid = rustix::process::Pid::from_raw(readers()[0].cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    let mut buffer = vec![0; 4096];
+    // A request may still be answered while the kernel takes the process down.
+    wait_until(|| disk.read_at(0, &mut buffer).is_err());
+    let error = disk.read_at(0, &mut buffer).unwrap_err();
+    assert!(matches!(changed(&error), DiskChanged::ReaderEnded { .. }), "{error:?}");
+}
