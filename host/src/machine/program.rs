@@ -1,8 +1,13 @@
 //! Programs of other packages: where they are, and starting them so that they cannot outlive the appliance.
 
 use std::ffi::{OsStr, OsString};
+use std::io::{self, Read};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+const POLL: Duration = Duration::from_millis(10);
+const MAX_SAID: usize = 8 * 1024;
 
 /// A program this room may start, and the Debian package that has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,6 +61,47 @@ impl Programs {
         command.env("LC_ALL", "C").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         Ok(command)
     }
+}
+
+/// Waits for a program and what it said on its error output. Nothing if `stop` asked to end it first.
+///
+/// The caller's thread is the one that started the program, and stays until it has ended.
+pub(crate) fn finish(
+    child: &mut Child,
+    stop: &dyn Fn() -> bool,
+) -> io::Result<Option<(ExitStatus, Vec<u8>)>> {
+    // Read along on another thread: a program that has much to say must not wait for us while we wait for it.
+    let stderr = child.stderr.take();
+    let listener = std::thread::Builder::new()
+        .name("program-output".to_owned())
+        .spawn(move || stderr.map(first_words).unwrap_or_default())?;
+    loop {
+        let status = child.try_wait();
+        if matches!(status, Ok(None)) && !stop() {
+            std::thread::sleep(POLL);
+            continue;
+        }
+        if !matches!(status, Ok(Some(_))) {
+            // Both fail only if it has ended meanwhile.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        let said = listener.join().unwrap_or_default();
+        return Ok(status?.map(|status| (status, said)));
+    }
+}
+
+/// Reads to the end, and keeps the beginning.
+pub(crate) fn first_words(mut output: impl Read) -> Vec<u8> {
+    let (mut kept, mut buffer) = (Vec::new(), [0; 1024]);
+    while let Ok(count) = output.read(&mut buffer) {
+        if count == 0 {
+            break;
+        }
+        let room = MAX_SAID.saturating_sub(kept.len()).min(count);
+        kept.extend_from_slice(buffer.get(..room).unwrap_or_default());
+    }
+    kept
 }
 
 /// What a program said, for a person: one line, without control characters, not endless.

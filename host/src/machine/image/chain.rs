@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::check::check_vhdx_length;
 use super::error::OpenDiskError;
 use super::file::DiskFile;
 use super::format_name;
 use super::header::Found;
 use super::qcow2::{self, Backing};
-use super::vmdk::{self, Refused};
+use super::vmdk::{self, ExtentKind, Refused};
 use crate::model::server::DiskFormat;
 
 /// Overlays on overlays: more than anybody keeps, fewer than would be a burden.
@@ -28,6 +29,8 @@ const MAX_DESCRIPTOR: usize = 64 * 1024;
 pub(super) struct Chain {
     pub(super) node: Value,
     pub(super) files: Vec<PathBuf>,
+    /// Each image of the chain by itself, without what it stands on.
+    pub(super) layers: Vec<(PathBuf, Value)>,
 }
 
 /// Who said what format the image is in.
@@ -42,16 +45,17 @@ struct Builder {
     folder: PathBuf,
     by: FormatBy,
     files: Vec<PathBuf>,
+    layers: Vec<(PathBuf, Value)>,
 }
 
 pub(super) fn build(disk: &DiskFile, format: DiskFormat, by: FormatBy) -> Result<Chain, OpenDiskError> {
     let folder = disk.path.parent().unwrap_or(Path::new("/")).to_owned();
-    let mut builder = Builder { folder, by, files: Vec::new() };
+    let mut builder = Builder { folder, by, files: Vec::new(), layers: Vec::new() };
     let mut node = builder.node(disk, format)?;
     if let Some(fields) = node.as_object_mut() {
         fields.insert("read-only".to_owned(), Value::Bool(true));
     }
-    Ok(Chain { node, files: builder.files })
+    Ok(Chain { node, files: builder.files, layers: builder.layers })
 }
 
 impl Builder {
@@ -68,6 +72,7 @@ impl Builder {
             DiskFormat::Vmdk => self.vmdk(disk, file),
             DiskFormat::Vhdx => {
                 expect(disk, format, &[Found::Vhdx])?;
+                check_vhdx_length(disk)?;
                 Ok(json!({ "driver": "vhdx", "file": file, "backing": null }))
             }
         }
@@ -92,6 +97,8 @@ impl Builder {
             self.files.push(data.path);
         }
         // Said also when there is none: the header may change between our look and QEMU's.
+        node.insert("backing".to_owned(), Value::Null);
+        self.layers.push((disk.path.clone(), Value::Object(node.clone())));
         let backing = header.backing.map(|backing| self.backing(disk, &backing)).transpose()?;
         node.insert("backing".to_owned(), backing.unwrap_or(Value::Null));
         Ok(Value::Object(node))
@@ -121,13 +128,19 @@ impl Builder {
             vmdk::check_parent(&text).map_err(|refused| refused_vmdk(disk, refused))?;
             for extent in vmdk::extent_files(&text).map_err(|refused| refused_vmdk(disk, refused))? {
                 let part = self.beside(disk, &extent.name)?;
-                if extent.sparse && part.identify()? == Found::VmdkSparse {
-                    sparse_vmdk(&part)?;
+                match extent.kind {
+                    ExtentKind::Sparse if part.identify()? == Found::VmdkSparse => sparse_vmdk(&part)?,
+                    ExtentKind::Flat { length } if part.metadata.len() < length => {
+                        return Err(malformed(&part, "it is shorter than the descriptor beside it says"));
+                    }
+                    _ => {}
                 }
                 self.files.push(part.path);
             }
         }
-        Ok(json!({ "driver": "vmdk", "file": file, "backing": null }))
+        let node = json!({ "driver": "vmdk", "file": file, "backing": null });
+        self.layers.push((disk.path.clone(), node.clone()));
+        Ok(node)
     }
 
     /// A file another one refers to, if it may be opened.

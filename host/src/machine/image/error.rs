@@ -49,6 +49,11 @@ pub enum OpenDiskError {
     UnsupportedFormat { path: PathBuf, found: &'static str },
     #[error("{path} is damaged: {what}; nothing was read. Check it with qemu-img check", path = .path.display())]
     Malformed { path: PathBuf, what: &'static str },
+    #[error(
+        "{path} is damaged or cut off ({message}); nothing was backed up, because the missing parts would read as zeroes. \
+         Copy the image again, or repair it with qemu-img check -r all", path = .path.display()
+    )]
+    Corrupt { path: PathBuf, message: String },
     #[error("{path} cannot be read: {what}; nothing was read. {remedy}", path = .path.display())]
     Unreadable { path: PathBuf, what: &'static str, remedy: &'static str },
     #[error(

@@ -15,21 +15,17 @@
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use holdfast_vault::{DiskWriter, FileTarget};
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
 
-use super::super::program::{MissingProgram, Programs, QEMU_IMG, readable};
+use super::super::program::{MissingProgram, Programs, QEMU_IMG, finish, readable};
 use super::locks;
 use crate::model::server::DiskFormat;
-
-const POLL: Duration = Duration::from_millis(20);
-const MAX_SAID: u64 = 8 * 1024;
 
 /// Why a disk could not be written as a file. The recovery point is untouched in every case.
 #[derive(Debug, thiserror::Error)]
@@ -141,29 +137,11 @@ impl ImageExport {
         ];
         let mut command = self.programs.command(QEMU_IMG, arguments).map_err(missing)?;
         let mut child = command.spawn().map_err(|error| failed(error.to_string()))?;
-        let status = loop {
-            match child.try_wait() {
-                Ok(Some(status)) => break status,
-                Ok(None) if !cancelled() => std::thread::sleep(POLL),
-                stopped => {
-                    let _ = child.kill();
-                    let _ = child.wait();
-                    return Err(match stopped {
-                        Err(error) => failed(error.to_string()),
-                        Ok(_) => ExportDiskError::Cancelled { target: self.target.clone() },
-                    });
-                }
-            }
-        };
-        if status.success() {
-            return Ok(());
+        match finish(&mut child, cancelled).map_err(|error| failed(error.to_string()))? {
+            None => Err(ExportDiskError::Cancelled { target: self.target.clone() }),
+            Some((status, _)) if status.success() => Ok(()),
+            Some((_, said)) => Err(failed(readable(&said))),
         }
-        // The program writes a line or two, far less than a pipe holds, so nobody had to read along.
-        let mut said = Vec::new();
-        if let Some(stderr) = child.stderr.take() {
-            let _ = stderr.take(MAX_SAID).read_to_end(&mut said);
-        }
-        Err(failed(readable(&said)))
     }
 }
 

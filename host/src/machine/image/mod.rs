@@ -14,9 +14,11 @@
 //!
 //! A disk that is being written is refused, when it is opened and while it is read: QEMU's locks and exclusive locks are
 //! looked up in the kernel's list (`locks`), a mounted block device is noticed, a changed image file too. Not noticed:
-//! a program that writes a raw file without any lock, or from another machine through a share.
+//! a program that writes a raw file without any lock, or from another machine through a share. An image that is cut off
+//! or damaged is refused (`check`), because QEMU would read the missing parts as zeroes.
 
 mod chain;
+mod check;
 mod error;
 pub mod export;
 mod file;

@@ -6,11 +6,11 @@
 //!
 //! While it runs, it holds QEMU's locks on the image: a machine that is started meanwhile is told that the image is in use.
 
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, Command};
-use std::sync::{Arc, Once, mpsc};
+use std::process::{Child, Command};
+use std::sync::{Once, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -19,22 +19,27 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::super::program::{Programs, QEMU_NBD, readable};
+use super::super::program::{Programs, QEMU_NBD, first_words, readable};
 use super::error::OpenDiskError;
 
 /// An image on a slow share may take its time; a user waiting for an answer has limits.
 const READY: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(5);
+const LAST_BREATH: Duration = Duration::from_secs(2);
 const CONNECTIONS: usize = 4;
-/// What is kept of the program's messages; the first ones tell most.
-const MAX_SAID: usize = 8 * 1024;
 const FOLDER_PREFIX: &str = "holdfast-disk-";
+
+/// The thread that listens to the program, or what it heard once the program has ended.
+#[derive(Debug)]
+enum Keeper {
+    Listening(JoinHandle<Vec<u8>>),
+    Heard(Vec<u8>),
+}
 
 #[derive(Debug)]
 pub(super) struct QemuNbd {
     child: Mutex<Child>,
-    keeper: Mutex<Option<JoinHandle<()>>>,
-    said: Arc<Mutex<Vec<u8>>>,
+    keeper: Mutex<Keeper>,
     image: PathBuf,
     folder: TempDir,
 }
@@ -53,13 +58,11 @@ impl QemuNbd {
         let command = programs
             .command(QEMU_NBD, arguments)
             .map_err(|source| OpenDiskError::MissingProgram { path: image.to_owned(), source })?;
-        let said = Arc::new(Mutex::new(Vec::new()));
-        let (child, keeper) = spawn_kept(command, Arc::clone(&said)).map_err(failed)?;
+        let (child, keeper) = spawn_kept(command).map_err(failed)?;
         tracing::debug!(image = %image.display(), pid = child.id(), "started qemu-nbd");
         Ok(Self {
             child: Mutex::new(child),
-            keeper: Mutex::new(Some(keeper)),
-            said,
+            keeper: Mutex::new(Keeper::Listening(keeper)),
             image: image.to_owned(),
             folder,
         })
@@ -92,11 +95,19 @@ impl QemuNbd {
     /// What the program said, once it has ended by itself.
     pub(super) fn ended(&self) -> Option<String> {
         self.child.lock().try_wait().ok().flatten()?;
-        if let Some(keeper) = self.keeper.lock().take() {
-            // It ends with the program; joining makes sure that the last words were heard.
-            let _ = keeper.join();
+        Some(readable(&self.keeper.lock().hear_out()))
+    }
+
+    /// The same, for when its connection broke: the kernel closes a dying program's sockets before we can wait for it.
+    pub(super) fn ended_just_now(&self) -> Option<String> {
+        let deadline = Instant::now() + LAST_BREATH;
+        loop {
+            let said = self.ended();
+            if said.is_some() || Instant::now() > deadline {
+                return said;
+            }
+            std::thread::sleep(POLL);
         }
-        Some(readable(&self.said.lock()))
     }
 
     /// The first file or block device the program has open that is not among `allowed` (device and inode numbers).
@@ -138,9 +149,19 @@ impl Drop for QemuNbd {
         // Both fail only if it has ended already.
         let _ = child.kill();
         let _ = child.wait();
-        if let Some(keeper) = self.keeper.get_mut().take() {
-            let _ = keeper.join();
-        }
+        self.keeper.get_mut().hear_out();
+    }
+}
+
+impl Keeper {
+    /// Waits for the last words of a program that has ended.
+    fn hear_out(&mut self) -> Vec<u8> {
+        let said = match std::mem::replace(self, Self::Heard(Vec::new())) {
+            Self::Listening(thread) => thread.join().unwrap_or_default(),
+            Self::Heard(said) => said,
+        };
+        *self = Self::Heard(said.clone());
+        said
     }
 }
 
@@ -154,38 +175,23 @@ fn socket(folder: &TempDir) -> PathBuf {
 }
 
 /// Starts the program on a thread that lives as long as it does.
-fn spawn_kept(mut command: Command, said: Arc<Mutex<Vec<u8>>>) -> io::Result<(Child, JoinHandle<()>)> {
+fn spawn_kept(mut command: Command) -> io::Result<(Child, JoinHandle<Vec<u8>>)> {
     let (sender, started) = mpsc::channel();
-    let keeper = std::thread::Builder::new().name("qemu-nbd".to_owned()).spawn(move || {
-        let outcome = command.spawn().map(|mut child| {
-            let stderr = child.stderr.take();
-            (child, stderr)
-        });
-        match outcome {
-            Ok((child, stderr)) => {
-                if sender.send(Ok(child)).is_ok() {
-                    stderr.into_iter().for_each(|stderr| keep(stderr, &said));
-                }
+    let keeper =
+        std::thread::Builder::new().name("qemu-nbd".to_owned()).spawn(move || match command.spawn() {
+            Ok(mut child) => {
+                let stderr = child.stderr.take();
+                // Whoever waits for the child is still there: it does nothing else.
+                let _ = sender.send(Ok(child));
+                stderr.map(first_words).unwrap_or_default()
             }
             Err(error) => {
                 let _ = sender.send(Err(error));
+                Vec::new()
             }
-        }
-    })?;
+        })?;
     let child = started.recv().map_err(|_| io::Error::other("the thread that starts qemu-nbd ended"))??;
     Ok((child, keeper))
-}
-
-fn keep(mut stderr: ChildStderr, said: &Mutex<Vec<u8>>) {
-    let mut buffer = [0; 1024];
-    while let Ok(count) = stderr.read(&mut buffer) {
-        if count == 0 {
-            return;
-        }
-        let mut said = said.lock();
-        let room = MAX_SAID.saturating_sub(said.len()).min(count);
-        said.extend_from_slice(buffer.get(..room).unwrap_or_default());
-    }
 }
 
 /// A folder for one socket, readable by us alone. Its name holds our process number, so that what a killed appliance

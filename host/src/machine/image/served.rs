@@ -8,6 +8,7 @@ use holdfast_vault::{DiskReader, Extent};
 
 use super::super::program::Programs;
 use super::chain::Chain;
+use super::check::check;
 use super::error::{DiskChanged, OpenDiskError};
 use super::file::Fingerprint;
 use super::qemu_nbd::QemuNbd;
@@ -68,12 +69,17 @@ impl ImageDisk {
         if client.size() == 0 {
             return Err(OpenDiskError::Empty { disk: path.display().to_string() });
         }
+        // Now, because from now on QEMU's lock keeps the image as it is.
+        for (layer, node) in &chain.layers {
+            check(programs, layer, node)?;
+        }
         Ok(Self { client, qemu, path, files })
     }
 
     fn failed(&self, source: ReadExport) -> io::Error {
         let path = self.path.clone();
-        io::Error::other(match self.qemu.ended() {
+        let ended = if source.is_temporary() { self.qemu.ended_just_now() } else { self.qemu.ended() };
+        io::Error::other(match ended {
             Some(said) if said.is_empty() => DiskChanged::ReaderEnded { path, said },
             Some(said) => DiskChanged::ReaderEnded { path, said: format!(" (\"{said}\")") },
             None => DiskChanged::Unreadable { path, source },

@@ -49,8 +49,15 @@ pub(super) enum Refused {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ExtentFile {
     pub(super) name: String,
+    pub(super) kind: ExtentKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ExtentKind {
     /// The file has a header of its own.
-    pub(super) sparse: bool,
+    Sparse,
+    /// The bytes of the disk as they are; the file has at least this many.
+    Flat { length: u64 },
 }
 
 /// Refuses a descriptor that makes the disk depend on a parent.
@@ -78,20 +85,25 @@ pub(super) fn extent_files(descriptor: &str) -> Result<Vec<ExtentFile>, Refused>
         }
         let sectors = words.next().unwrap_or_default();
         let kind = words.next().unwrap_or_default();
-        if sectors.parse::<u64>().is_err() {
-            return Err(Refused::Malformed);
-        }
-        let sparse = match (access, kind) {
-            ("RW", "FLAT" | "VMFS") => false,
-            ("RW", "SPARSE" | "VMFSSPARSE" | "SESPARSE") => true,
+        let sectors = sectors.parse::<u64>().map_err(|_| Refused::Malformed)?;
+        let mut quoted = line.split('"').skip(1);
+        let (name, rest) = (quoted.next(), quoted.next().unwrap_or_default());
+        let kind = match (access, kind) {
+            ("RW", "FLAT" | "VMFS") => {
+                // ESX leaves the place of a whole file out.
+                let start = rest.split_ascii_whitespace().next().unwrap_or("0");
+                let start = start.parse::<u64>().map_err(|_| Refused::Malformed)?;
+                ExtentKind::Flat { length: start.saturating_add(sectors).saturating_mul(SECTOR) }
+            }
+            ("RW", "SPARSE" | "VMFSSPARSE" | "SESPARSE") => ExtentKind::Sparse,
             _ => return Err(Refused::UnknownExtent),
         };
-        let name = line.split('"').nth(1).ok_or(Refused::Malformed)?;
+        let name = name.ok_or(Refused::Malformed)?;
         let plain = !name.is_empty() && name != "." && name != ".." && !name.contains(['/', ':', '\\', '\0']);
         if !plain {
             return Err(Refused::Path(name.to_owned()));
         }
-        files.push(ExtentFile { name: name.to_owned(), sparse });
+        files.push(ExtentFile { name: name.to_owned(), kind });
     }
     if files.is_empty() { Err(Refused::Malformed) } else { Ok(files) }
 }

@@ -93,7 +93,12 @@ impl Writer {
         let mut command = Command::new("qemu-nbd");
         command.args(["--persistent", "--format", format, "--socket"]).arg(&socket).arg(image);
         let mut child = command.spawn().expect("this test needs qemu-nbd: apt-get install qemu-utils");
-        wait_until(|| socket.exists() || child.try_wait().unwrap().is_some());
+        // The socket is there before the image is open; an answer comes after.
+        let uri = holdfast_nbd::NbdUri::unix(&socket, "");
+        wait_until(|| {
+            let client = holdfast_nbd::NbdClient::connect(&uri, holdfast_nbd::ClientOptions::default());
+            client.is_ok() || child.try_wait().unwrap().is_some()
+        });
         Self { child, _folder: folder }
     }
 }
