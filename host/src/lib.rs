@@ -19,6 +19,7 @@ pub mod cli;
 pub mod clock;
 pub mod machine;
 pub mod model;
+pub mod plugin;
 pub mod schedule;
 pub mod store;
 pub mod vaults;

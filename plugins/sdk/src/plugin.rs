@@ -17,7 +17,7 @@ pub trait Plugin {
 /// Makes a type that implements [`Plugin`](crate::Plugin) the plugin of this component.
 #[macro_export]
 macro_rules! export_plugin {
-    ($plugin:ty) => {
+    ($plugin:ident) => {
         #[doc(hidden)]
         mod holdfast_plugin_export {
             #![allow(unsafe_code, reason = "the component's exports are foreign functions")]
