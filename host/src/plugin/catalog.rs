@@ -54,7 +54,7 @@ pub enum FindPackage {
 }
 
 /// The plugins of this appliance.
-pub struct Catalog {
+pub(super) struct Catalog {
     files: PathBuf,
     store: Store,
     bundled: Vec<Package>,
@@ -62,24 +62,24 @@ pub struct Catalog {
 
 impl Catalog {
     /// A catalog with its files in `directory`.
-    pub fn open(directory: &Path, store: Store, bundled: Vec<Package>) -> std::io::Result<Self> {
+    pub(super) fn open(directory: &Path, store: Store, bundled: Vec<Package>) -> std::io::Result<Self> {
         let files = directory.join("packages");
         fs::create_dir_all(&files)?;
         Ok(Self { files, store, bundled })
     }
 
     /// The plugins in the binary.
-    pub fn bundled(&self) -> &[Package] {
+    pub(super) fn bundled(&self) -> &[Package] {
         &self.bundled
     }
 
     /// The record of a plugin.
-    pub fn record(&self, id: &PluginId) -> Result<InstalledPlugin, FindPackage> {
+    pub(super) fn record(&self, id: &PluginId) -> Result<InstalledPlugin, FindPackage> {
         self.store.plugins.get(id)?.ok_or_else(|| FindPackage::NotInstalled { id: id.clone() })
     }
 
     /// The package of a plugin, as it was installed.
-    pub fn package(&self, record: &InstalledPlugin) -> Result<Package, FindPackage> {
+    pub(super) fn package(&self, record: &InstalledPlugin) -> Result<Package, FindPackage> {
         let id = &record.manifest.id;
         if record.publisher == Publisher::Bundled {
             let found = self.bundled.iter().find(|package| package.digest == record.digest);
@@ -94,13 +94,13 @@ impl Catalog {
     }
 
     /// Every package there is; what cannot be read is left out.
-    pub fn packages(&self) -> Result<Vec<Package>, StoreError> {
+    pub(super) fn packages(&self) -> Result<Vec<Package>, StoreError> {
         let records = self.store.plugins.list()?;
         Ok(records.iter().filter_map(|record| self.package(record).ok()).collect())
     }
 
     /// Writes a package file; durable when it returns.
-    pub fn keep(&self, package: &Package) -> std::io::Result<()> {
+    pub(super) fn keep(&self, package: &Package) -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(&self.files)?;
         file.write_all(&package.bytes)?;
         file.as_file().sync_all()?;
@@ -109,7 +109,7 @@ impl Catalog {
     }
 
     /// Removes a package file that no record names any more.
-    pub fn discard(&self, digest: &str) -> Result<(), StoreError> {
+    pub(super) fn discard(&self, digest: &str) -> Result<(), StoreError> {
         let used = self.store.plugins.list()?.iter().any(|record| record.digest == digest);
         if !used {
             // A file that stays costs space and nothing else.

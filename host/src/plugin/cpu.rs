@@ -17,7 +17,7 @@ use std::{
 
 /// CPU used so far, and since when the present poll counts.
 #[derive(Debug, Clone)]
-pub struct CpuMeter {
+pub(super) struct CpuMeter {
     budget: Duration,
     used: Arc<Mutex<Used>>,
 }
@@ -30,24 +30,24 @@ struct Used {
 
 impl CpuMeter {
     /// A meter with a budget.
-    pub fn new(budget: Duration) -> Self {
+    pub(super) fn new(budget: Duration) -> Self {
         Self { budget, used: Arc::default() }
     }
 
     /// CPU used so far.
-    pub fn used(&self) -> Duration {
+    pub(super) fn used(&self) -> Duration {
         let used = self.used.lock();
         let now = used.poll_began.map_or(Duration::ZERO, |began| thread_time().saturating_sub(began));
         used.before + now
     }
 
     /// Whether there is budget left; asked on the thread that polls.
-    pub fn check(&self) -> Result<(), LimitReached> {
+    pub(super) fn check(&self) -> Result<(), LimitReached> {
         if self.used() < self.budget { Ok(()) } else { Err(LimitReached::Cpu { limit: self.budget }) }
     }
 
     /// Counts the CPU of each poll of `future`.
-    pub fn measure<F>(&self, future: F) -> Metered<F> {
+    pub(super) fn measure<F>(&self, future: F) -> Metered<F> {
         Metered { future: Box::pin(future), meter: self.clone() }
     }
 }
@@ -58,7 +58,7 @@ fn thread_time() -> Duration {
 }
 
 /// A future whose polls are counted.
-pub struct Metered<F> {
+pub(super) struct Metered<F> {
     future: Pin<Box<F>>,
     meter: CpuMeter,
 }

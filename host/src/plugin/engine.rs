@@ -20,7 +20,7 @@ pub struct StartEngine {
 }
 
 /// The engine's settings. The child that compiles uses the same, or the result would not fit.
-pub fn config() -> Config {
+pub(super) fn config() -> Config {
     let mut config = Config::new();
     config.wasm_component_model(true);
     config.epoch_interruption(true);
@@ -28,7 +28,7 @@ pub fn config() -> Config {
 }
 
 /// The engine and its heart.
-pub struct PluginEngine {
+pub(super) struct PluginEngine {
     engine: Engine,
     heart: Arc<Heart>,
 }
@@ -46,11 +46,11 @@ struct Pulse {
 }
 
 /// Keeps the heart beating while a guest runs.
-pub struct Running(Arc<Heart>);
+pub(super) struct Running(Arc<Heart>);
 
 impl PluginEngine {
     /// Starts the engine.
-    pub fn start() -> Result<Self, StartEngine> {
+    pub(super) fn start() -> Result<Self, StartEngine> {
         let engine = Engine::new(&config()).map_err(|source| StartEngine {
             reason: source.to_string(),
             advice: "this processor or system may be too old: see the system requirements",
@@ -76,12 +76,12 @@ impl PluginEngine {
     }
 
     /// wasmtime's engine.
-    pub fn engine(&self) -> &Engine {
+    pub(super) fn engine(&self) -> &Engine {
         &self.engine
     }
 
     /// Beats until the guard is dropped.
-    pub fn running(&self) -> Running {
+    pub(super) fn running(&self) -> Running {
         self.heart.pulse.lock().running += 1;
         self.heart.changed.notify_one();
         Running(self.heart.clone())

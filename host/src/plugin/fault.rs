@@ -18,7 +18,7 @@ const FRAMES: usize = 6;
 
 /// Whose fault a message is about.
 #[derive(Debug, Clone, Copy)]
-pub struct Whose<'a> {
+pub(super) struct Whose<'a> {
     /// The plugin's id.
     pub plugin: &'a str,
     /// Its version.
@@ -28,7 +28,7 @@ pub struct Whose<'a> {
 }
 
 /// The end of a run from the end of its guest.
-pub fn ended(whose: Whose<'_>, end: End<Result<Outcome, Failure>>, cancelled: bool) -> Ended {
+pub(super) fn ended(whose: Whose<'_>, end: End<Result<Outcome, Failure>>, cancelled: bool) -> Ended {
     match end {
         End::Returned(reported) => by_report(reported),
         End::Trapped(remains) => by_trap(whose, &remains, cancelled),

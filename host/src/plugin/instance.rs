@@ -20,7 +20,7 @@ use wasmtime::{Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 /// What a store carries.
-pub struct InstanceData {
+pub(super) struct InstanceData {
     pub(super) session: Session,
     wasi: WasiCtx,
     limiter: Limiter,
@@ -33,7 +33,7 @@ impl WasiView for InstanceData {
 }
 
 /// How a call of the guest ended.
-pub enum End<T> {
+pub(super) enum End<T> {
     /// It returned.
     Returned(T),
     /// It trapped, ran into a limit, or the appliance failed inside it.
@@ -45,7 +45,7 @@ pub enum End<T> {
 }
 
 /// What is left of an instance that trapped.
-pub struct Remains {
+pub(super) struct Remains {
     /// wasmtime's error, with the backtrace.
     pub error: wasmtime::Error,
     /// The limit it ran into, if one.
@@ -57,7 +57,7 @@ pub struct Remains {
 }
 
 /// What one call costs and what can end it.
-pub struct Bounds {
+pub(super) struct Bounds {
     /// Limits of memory and CPU.
     pub limits: Limits,
     /// Wall clock.
@@ -70,13 +70,13 @@ pub struct Bounds {
 
 impl Bounds {
     /// With the usual grace.
-    pub fn new(limits: Limits, wall: Duration, cancel: CancellationToken) -> Self {
+    pub(super) fn new(limits: Limits, wall: Duration, cancel: CancellationToken) -> Self {
         Self { limits, wall, cancel, grace: GRACE }
     }
 }
 
 /// Runs a job in a fresh instance. Whatever it began is over when this returns.
-pub async fn run_job(
+pub(super) async fn run_job(
     engine: &PluginEngine,
     plugin: &PluginPre<InstanceData>,
     session: Session,
@@ -90,7 +90,7 @@ pub async fn run_job(
 }
 
 /// Asks a fresh instance what is wrong with the job's settings.
-pub async fn check_settings(
+pub(super) async fn check_settings(
     engine: &PluginEngine,
     plugin: &PluginPre<InstanceData>,
     session: Session,

@@ -70,7 +70,7 @@ pub enum RefusePackage {
 
 /// What the appliance knows when a package comes.
 #[derive(Debug, Clone, Copy)]
-pub struct Known<'a> {
+pub(super) struct Known<'a> {
     /// The key pinned for the publisher's name.
     pub pinned: Option<&'a str>,
     /// The plugin, if it is installed.
@@ -80,7 +80,7 @@ pub struct Known<'a> {
 }
 
 /// Who stands behind the package, if it may be installed.
-pub fn judge(package: &Package, known: Known<'_>) -> Result<Publisher, RefusePackage> {
+pub(super) fn judge(package: &Package, known: Known<'_>) -> Result<Publisher, RefusePackage> {
     let id = package.manifest.id.to_string();
     let publisher = manifest::publisher(&package.manifest);
     if publisher == OWN {

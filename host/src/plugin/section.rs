@@ -5,7 +5,7 @@
 
 /// One custom section.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Section<'a> {
+pub(super) struct Section<'a> {
     /// Where it begins, its id byte included.
     pub start: usize,
     /// Where the next one begins.
@@ -32,7 +32,7 @@ const COMPONENT: &[u8] = &[0x0d, 0, 1, 0];
 const CORE: &[u8] = &[1, 0, 0, 0];
 
 /// The custom sections of a component, in order.
-pub fn custom_sections(bytes: &[u8]) -> Result<Vec<Section<'_>>, NotComponent> {
+pub(super) fn custom_sections(bytes: &[u8]) -> Result<Vec<Section<'_>>, NotComponent> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(NotComponent::Foreign)?;
     if rest.starts_with(CORE) {
         return Err(NotComponent::CoreModule);
@@ -54,7 +54,7 @@ pub fn custom_sections(bytes: &[u8]) -> Result<Vec<Section<'_>>, NotComponent> {
 }
 
 /// Appends a custom section.
-pub fn append(bytes: &mut Vec<u8>, name: &str, data: &[u8]) {
+pub(super) fn append(bytes: &mut Vec<u8>, name: &str, data: &[u8]) {
     let mut payload = Vec::with_capacity(data.len() + name.len() + 5);
     put_number(&mut payload, name.len());
     payload.extend_from_slice(name.as_bytes());

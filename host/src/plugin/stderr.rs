@@ -23,11 +23,11 @@ const PERMIT: usize = 64 << 10;
 
 /// The end of what was written. Clones are the same tail.
 #[derive(Debug, Clone, Default)]
-pub struct Tail(Arc<Mutex<VecDeque<u8>>>);
+pub(super) struct Tail(Arc<Mutex<VecDeque<u8>>>);
 
 impl Tail {
     /// As text.
-    pub fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         let bytes: Vec<u8> = self.0.lock().iter().copied().collect();
         String::from_utf8_lossy(&bytes).trim().to_owned()
     }

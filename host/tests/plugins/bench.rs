@@ -23,20 +23,20 @@ use std::{path::Path, sync::Arc};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-pub const GUEST: &str = "acme.misbehaving";
+pub(crate) const GUEST: &str = "acme.misbehaving";
 
 /// The plugin room, its site, and the directory both live in.
-pub struct Bench {
-    pub plugins: Arc<Plugins>,
-    pub memory: Arc<Memory>,
-    pub store: Store,
-    pub directory: tempfile::TempDir,
+pub(crate) struct Bench {
+    pub(crate) plugins: Arc<Plugins>,
+    pub(crate) memory: Arc<Memory>,
+    pub(crate) store: Store,
+    pub(crate) directory: tempfile::TempDir,
 }
 
 /// What a run said.
-pub struct Words {
-    pub lines: Mutex<Vec<(LogLevel, String)>>,
-    pub progress: watch::Sender<Progress>,
+pub(crate) struct Words {
+    pub(crate) lines: Mutex<Vec<(LogLevel, String)>>,
+    pub(crate) progress: watch::Sender<Progress>,
 }
 
 impl RunSink for Words {
@@ -48,11 +48,11 @@ impl RunSink for Words {
     }
 }
 
-pub fn words() -> Arc<Words> {
+pub(crate) fn words() -> Arc<Words> {
     Arc::new(Words { lines: Mutex::default(), progress: watch::channel(Progress::default()).0 })
 }
 
-pub fn setup(directory: &Path, store: &Store, memory: &Arc<Memory>) -> Setup {
+pub(crate) fn setup(directory: &Path, store: &Store, memory: &Arc<Memory>) -> Setup {
     Setup {
         data: directory.to_owned(),
         store: store.clone(),
@@ -68,7 +68,7 @@ pub fn setup(directory: &Path, store: &Store, memory: &Arc<Memory>) -> Setup {
 
 impl Bench {
     /// An appliance with nothing installed, set up differently where `change` says so.
-    pub async fn empty(change: impl FnOnce(&mut Setup)) -> Self {
+    pub(crate) async fn empty(change: impl FnOnce(&mut Setup)) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(directory.path()).unwrap();
         let memory = Arc::new(Memory::default());
@@ -79,7 +79,7 @@ impl Bench {
     }
 
     /// An appliance with the misbehaving plugin, granted what the good neighbour needs.
-    pub async fn with_guest() -> Self {
+    pub(crate) async fn with_guest() -> Self {
         let bench = Self::empty(|_| {}).await;
         bench.plugins.install(guest::package().into(), "user:test").await.unwrap();
         bench.memory.grant(GUEST, Capability::RecoveryPoints);
@@ -87,17 +87,17 @@ impl Bench {
         bench
     }
 
-    pub async fn run(&self, job: &str) -> Ended {
+    pub(crate) async fn run(&self, job: &str) -> Ended {
         self.run_in(job, context(words(), CancellationToken::new())).await
     }
 
-    pub async fn run_in(&self, job: &str, context: RunContext) -> Ended {
+    pub(crate) async fn run_in(&self, job: &str, context: RunContext) -> Ended {
         let id = PluginId::new(GUEST).unwrap();
         self.plugins.execute(&id, job, &json!({}), context).await
     }
 }
 
-pub fn context(sink: Arc<Words>, cancel: CancellationToken) -> RunContext {
+pub(crate) fn context(sink: Arc<Words>, cancel: CancellationToken) -> RunContext {
     RunContext {
         run: RunId(1),
         job: JobName::new("test").unwrap(),

@@ -4,7 +4,7 @@ use holdfast::plugin::package::attach_manifest;
 use std::{path::Path, process::Command, sync::LazyLock};
 
 /// The guest's manifest.
-pub const MANIFEST: &str = include_str!("../../../tests/guests/plugins/misbehaving/plugin.toml");
+pub(crate) const MANIFEST: &str = include_str!("../../../tests/guests/plugins/misbehaving/plugin.toml");
 
 static COMPONENT: LazyLock<Vec<u8>> = LazyLock::new(|| {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
@@ -40,11 +40,11 @@ static COMPONENT: LazyLock<Vec<u8>> = LazyLock::new(|| {
 });
 
 /// The component without a manifest.
-pub fn component() -> Vec<u8> {
+pub(crate) fn component() -> Vec<u8> {
     COMPONENT.clone()
 }
 
 /// The package, unsigned.
-pub fn package() -> Vec<u8> {
+pub(crate) fn package() -> Vec<u8> {
     attach_manifest(component(), MANIFEST).unwrap()
 }

@@ -21,19 +21,19 @@ use parking_lot::Mutex;
 use std::{collections::BTreeMap, sync::Arc};
 
 #[derive(Default)]
-pub struct Memory {
-    pub grants: Mutex<Vec<Grant>>,
-    pub audit: Mutex<Vec<AuditEntry>>,
-    pub points: Mutex<Vec<PointRecord>>,
-    pub data: Mutex<BTreeMap<(PluginId, String), Vec<u8>>>,
-    pub alerts: Mutex<BTreeMap<String, NewAlert>>,
-    pub samples: Mutex<BTreeMap<SeriesKey, Vec<Sample>>>,
+pub(crate) struct Memory {
+    pub(crate) grants: Mutex<Vec<Grant>>,
+    pub(crate) audit: Mutex<Vec<AuditEntry>>,
+    pub(crate) points: Mutex<Vec<PointRecord>>,
+    pub(crate) data: Mutex<BTreeMap<(PluginId, String), Vec<u8>>>,
+    pub(crate) alerts: Mutex<BTreeMap<String, NewAlert>>,
+    pub(crate) samples: Mutex<BTreeMap<SeriesKey, Vec<Sample>>>,
     /// Operations that are waiting to be cancelled.
-    pub waiting: std::sync::atomic::AtomicU32,
-    pub audit_fails: std::sync::atomic::AtomicBool,
+    pub(crate) waiting: std::sync::atomic::AtomicU32,
+    pub(crate) audit_fails: std::sync::atomic::AtomicBool,
 }
 
-pub fn engines(memory: &Arc<Memory>) -> Engines {
+pub(crate) fn engines(memory: &Arc<Memory>) -> Engines {
     Engines {
         servers: memory.clone(),
         recovery_points: memory.clone(),
@@ -47,7 +47,7 @@ pub fn engines(memory: &Arc<Memory>) -> Engines {
     }
 }
 
-pub fn server(name: &str) -> Server {
+pub(crate) fn server(name: &str) -> Server {
     Server {
         name: ServerName::new(name).unwrap(),
         kind: ServerKind::Image,
@@ -58,7 +58,7 @@ pub fn server(name: &str) -> Server {
 }
 
 impl Memory {
-    pub fn grant(&self, plugin: &str, capability: Capability) {
+    pub(crate) fn grant(&self, plugin: &str, capability: Capability) {
         self.grants.lock().push(Grant {
             plugin: PluginId::new(plugin).unwrap(),
             capability,
@@ -71,7 +71,7 @@ impl Memory {
     }
 
     /// Audit records as `action verdict`.
-    pub fn audited(&self) -> Vec<String> {
+    pub(crate) fn audited(&self) -> Vec<String> {
         let said = |verdict| if verdict == Verdict::Allowed { "allowed" } else { "refused" };
         self.audit.lock().iter().map(|entry| format!("{} {}", entry.action, said(entry.verdict))).collect()
     }

@@ -74,6 +74,7 @@ fn recurse(depth: u64) -> u64 {
     recurse(depth + 1) + here[black_box(3)]
 }
 
+#[inline(never)]
 fn panic_on(list: &[u8], index: usize) -> Result<Outcome, Failure> {
     Ok(Outcome::Succeeded(list[index].to_string()))
 }
