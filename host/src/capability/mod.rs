@@ -21,6 +21,7 @@ pub mod grant;
 pub mod operation;
 pub mod run_log;
 pub mod session;
+pub mod site;
 
 mod alerts;
 mod metrics;

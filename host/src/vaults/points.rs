@@ -194,6 +194,10 @@ fn one_damage_in_words(vault: &VaultName, damage: &Damage) -> String {
             )
         })
         .collect();
-    let hurt = if hits.is_empty() { "no recovery point is hurt".to_owned() } else { format!("it hurts {}", hits.join("; ")) };
+    let hurt = if hits.is_empty() {
+        "no recovery point is hurt".to_owned()
+    } else {
+        format!("it hurts {}", hits.join("; "))
+    };
     format!("{} in vault \"{vault}\" is damaged ({}): {hurt}", damage.object, damage.reason)
 }

@@ -34,10 +34,18 @@ pub(super) struct Points {
 /// Opens every disk of a server, off the async threads: a disk may be a child process or a far server.
 async fn open_disks(server: &Server) -> Result<Vec<BackupDisk>, OperationError> {
     let disks = server.disks.clone();
-    let opened = tokio::task::spawn_blocking(move || disks.iter().map(open_disk).collect::<Result<Vec<_>, _>>()).await;
-    opened.unwrap_or_else(|_| Err("opening its disks failed inside the appliance, which is a bug in it".to_owned())).map_err(
-        |reason| OperationError::Failed(format!("server {}: {reason}; no recovery point was made, older ones are intact", server.name)),
-    )
+    let opened =
+        tokio::task::spawn_blocking(move || disks.iter().map(open_disk).collect::<Result<Vec<_>, _>>()).await;
+    opened
+        .unwrap_or_else(|_| {
+            Err("opening its disks failed inside the appliance, which is a bug in it".to_owned())
+        })
+        .map_err(|reason| {
+            OperationError::Failed(format!(
+                "server {}: {reason}; no recovery point was made, older ones are intact",
+                server.name
+            ))
+        })
 }
 
 fn open_disk(disk: &Disk) -> Result<BackupDisk, String> {
@@ -48,7 +56,9 @@ fn open_disk(disk: &Disk) -> Result<BackupDisk, String> {
 fn failed(error: &VaultError, server: Option<&ServerName>) -> OperationError {
     match (error, server) {
         (VaultError::Cancelled, _) => OperationError::Cancelled,
-        (error, Some(server)) => OperationError::Failed(format!("server {server}: {error}{}", cause_of(error))),
+        (error, Some(server)) => {
+            OperationError::Failed(format!("server {server}: {error}{}", cause_of(error)))
+        }
         (error, None) => OperationError::Failed(error.to_string()),
     }
 }
@@ -63,7 +73,12 @@ fn unusable(error: VaultsError) -> OperationError {
 }
 
 /// Follows `control` on behalf of a plugin's operation while `work` runs: progress one way, cancellation the other.
-pub(super) async fn followed<T>(control: &Control, work: &Work, note: &str, doing: impl Future<Output = T>) -> T {
+pub(super) async fn followed<T>(
+    control: &Control,
+    work: &Work,
+    note: &str,
+    doing: impl Future<Output = T>,
+) -> T {
     let mut glance = tokio::time::interval(GLANCE);
     tokio::pin!(doing);
     loop {
@@ -119,7 +134,9 @@ impl RecoveryPoints for Points {
 
     async fn get(&self, vault: &VaultName, id: &str) -> Result<PointRecord, EngineError> {
         let known = self.store.points.get(&format!("{vault}/{id}")).map_err(store_error)?;
-        known.ok_or_else(|| EngineError::NotFound(format!("there is no recovery point {id} in vault \"{vault}\"")))
+        known.ok_or_else(|| {
+            EngineError::NotFound(format!("there is no recovery point {id} in vault \"{vault}\""))
+        })
     }
 
     async fn create(
@@ -138,7 +155,13 @@ impl RecoveryPoints for Points {
         Ok(point.id.to_string())
     }
 
-    async fn hold(&self, vault: &VaultName, id: &str, reason: &str, by: &PluginId) -> Result<(), EngineError> {
+    async fn hold(
+        &self,
+        vault: &VaultName,
+        id: &str,
+        reason: &str,
+        by: &PluginId,
+    ) -> Result<(), EngineError> {
         self.vaults.hold(vault, id, reason, &format!("plugin:{by}")).await.map_err(vault_error)
     }
 

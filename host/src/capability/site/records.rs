@@ -50,7 +50,12 @@ impl Alerts for Records {
     }
 
     async fn resolve(&self, source: &PluginId, key: &str) -> Result<(), EngineError> {
-        self.store.alerts.resolve(source.as_str(), key, self.clock.now()).await.map(|_| ()).map_err(store_error)
+        self.store
+            .alerts
+            .resolve(source.as_str(), key, self.clock.now())
+            .await
+            .map(|_| ())
+            .map_err(store_error)
     }
 
     async fn open(&self, source: &PluginId) -> Result<Vec<String>, EngineError> {

@@ -37,7 +37,11 @@ impl PluginState for State {
         limit: usize,
     ) -> Result<Vec<String>, EngineError> {
         let keys = self.store.plugin_state.keys(plugin, prefix).map_err(store_error)?;
-        Ok(keys.into_iter().filter(|key| after.is_none_or(|after| key.as_str() > after)).take(limit).collect())
+        Ok(keys
+            .into_iter()
+            .filter(|key| after.is_none_or(|after| key.as_str() > after))
+            .take(limit)
+            .collect())
     }
 
     async fn usage(&self, plugin: &PluginId) -> Result<StateUsage, EngineError> {
