@@ -20,6 +20,7 @@ pub mod clock;
 pub mod machine;
 pub mod model;
 pub mod plugin;
+pub mod run;
 pub mod schedule;
 pub mod store;
 pub mod vaults;

@@ -1,3 +1,5 @@
+//! The store as other rooms use it, on a real directory.
+
 //! The store through its own tables: what is kept, in which order, and what a reopened one still knows.
 
 use super::*;
