@@ -14,6 +14,7 @@
 //! use; `appliance` alone knows every room. `tests/tidy` holds this.
 
 pub mod admin;
+pub mod appliance;
 pub mod capability;
 pub mod cli;
 pub mod clock;

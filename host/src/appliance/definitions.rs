@@ -10,11 +10,10 @@ use crate::{
         name::{JobName, RunId, ServerName},
         run::{LogLevel, Progress},
         schedule::Schedule,
-        server::Server,
+        server::{Disk, Server},
     },
     plugin::{Plugins, SettingsOutcome},
-    run,
-    schedule,
+    run, schedule,
 };
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -36,8 +35,22 @@ impl RunSink for Nobody {
     fn progress(&self, _progress: Progress) {}
 }
 
+fn unreadable(server: &ServerName, disk: &Disk, error: &dyn std::error::Error) -> OrderError {
+    let cause = error.source().map(|source| format!(" ({source})")).unwrap_or_default();
+    OrderError::Invalid(format!(
+        "server {server}, {} at {}: {error}{cause}; nothing was saved",
+        disk.name, disk.location
+    ))
+}
+
 impl DefinitionDesk {
-    async fn refuse<T>(&self, who: &str, action: &str, subject: &str, error: OrderError) -> Result<T, OrderError> {
+    async fn refuse<T>(
+        &self,
+        who: &str,
+        action: &str,
+        subject: &str,
+        error: OrderError,
+    ) -> Result<T, OrderError> {
         self.desk.record(who, action, subject, Some(error.to_string())).await?;
         Err(error)
     }
@@ -62,19 +75,26 @@ impl DefinitionDesk {
             disks
                 .into_iter()
                 .map(|disk| match image::open(&disk.location) {
-                    Ok(reader) => Ok((disk.name.to_string(), reader.size())),
-                    Err(error) => Err(OrderError::Invalid(format!("server {name}, {}: {error}", disk.name))),
+                    Ok(reader) => match reader.size() {
+                        Ok(size) => Ok((disk.name.to_string(), size)),
+                        Err(error) => Err(unreadable(&name, &disk, &error)),
+                    },
+                    Err(error) => Err(unreadable(&name, &disk, &error)),
                 })
                 .collect::<Result<Vec<_>, _>>()
         });
         let disks = looked.await.map_err(|_| {
-            OrderError::Internal("looking at the disks failed inside the appliance; nothing was saved".to_owned())
+            OrderError::Internal(
+                "looking at the disks failed inside the appliance; nothing was saved".to_owned(),
+            )
         })??;
         Ok(ServerCheck { disks })
     }
 
     async fn checked_job(&self, job: &Job) -> Result<(), OrderError> {
-        schedule::check_all(&job.schedules).map_err(|error| OrderError::Invalid(error.to_string()))?;
+        for rule in &job.schedules {
+            schedule::preview(rule, self.desk.clock.now(), 1).map_err(|error| OrderError::Invalid(error.to_string()))?;
+        }
         let Work::Plugin { plugin, job: entry, settings } = &job.work else { return Ok(()) };
         let now = self.desk.clock.now();
         let context = RunContext {
@@ -89,7 +109,10 @@ impl DefinitionDesk {
         match self.plugins.check_settings(plugin, entry, settings, context).await {
             SettingsOutcome::Good(_) => Ok(()),
             SettingsOutcome::Problems(problems) => {
-                let words: Vec<String> = problems.iter().map(ToString::to_string).collect();
+                let words: Vec<String> = problems
+                    .iter()
+                    .map(|problem| format!("{}: {}", problem.setting, problem.message))
+                    .collect();
                 Err(OrderError::Invalid(format!("job {} was not saved: {}", job.name, words.join("; "))))
             }
             SettingsOutcome::Unchecked(reason) => {
@@ -124,7 +147,9 @@ impl Definitions for DefinitionDesk {
         if self.desk.store.servers.remove(name).await.map_err(store_error)? {
             return Ok(());
         }
-        Err(OrderError::NotFound(format!("there is no server {name}; nothing was changed; see `holdfast server list`")))
+        Err(OrderError::NotFound(format!(
+            "there is no server {name}; nothing was changed; see `holdfast server list`"
+        )))
     }
 
     async fn save_job(&self, job: Job, replace: bool, who: &str) -> Result<(), OrderError> {
@@ -152,7 +177,9 @@ impl Definitions for DefinitionDesk {
         if had {
             return Ok(());
         }
-        Err(OrderError::NotFound(format!("there is no job {name}; nothing was changed; see `holdfast job list`")))
+        Err(OrderError::NotFound(format!(
+            "there is no job {name}; nothing was changed; see `holdfast job list`"
+        )))
     }
 
     fn preview(
@@ -161,18 +188,19 @@ impl Definitions for DefinitionDesk {
         after: DateTime<Utc>,
         count: usize,
     ) -> Result<Vec<DateTime<Utc>>, OrderError> {
-        schedule::preview(schedule, after, count.min(100)).map_err(|error| OrderError::Invalid(error.to_string()))
+        schedule::preview(schedule, after, count.min(100))
+            .map_err(|error| OrderError::Invalid(error.to_string()))
     }
 
     fn next_run(&self, job: &Job) -> Option<DateTime<Utc>> {
-        schedule::next_of(job, self.desk.clock.now())
+        schedule::next_run(job, self.desk.clock.now())
     }
 
     fn backup_job_of(&self, server: &Server) -> Option<Job> {
         let jobs = self.desk.store.jobs.list().ok()?;
         let covering = jobs.into_iter().filter(|job| job.enabled && covers(job, server));
         let now = self.desk.clock.now();
-        covering.min_by_key(|job| schedule::next_of(job, now).unwrap_or(DateTime::<Utc>::MAX_UTC))
+        covering.min_by_key(|job| schedule::next_run(job, now).unwrap_or(DateTime::<Utc>::MAX_UTC))
     }
 }
 
@@ -182,8 +210,13 @@ fn covers(job: &Job, server: &Server) -> bool {
     let named = match settings.get("servers") {
         None | Some(serde_json::Value::Null) => return entry == "backup",
         Some(serde_json::Value::Array(names)) => names.iter().filter_map(|n| n.as_str()).collect::<Vec<_>>(),
-        Some(other) => other.as_str().map(|text| text.split(',').map(str::trim).collect()).unwrap_or_default(),
+        Some(other) => {
+            other.as_str().map(|text| text.split(',').map(str::trim).collect()).unwrap_or_default()
+        }
     };
-    let tagged = |name: &&str| name.strip_prefix("tag:").is_some_and(|tag| server.tags.iter().any(|t| t.as_str() == tag));
-    entry == "backup" && (named.is_empty() || named.iter().any(|name| *name == server.name.as_str() || tagged(name)))
+    let tagged = |name: &&str| {
+        name.strip_prefix("tag:").is_some_and(|tag| server.tags.iter().any(|t| t.as_str() == tag))
+    };
+    entry == "backup"
+        && (named.is_empty() || named.iter().any(|name| *name == server.name.as_str() || tagged(name)))
 }

@@ -1,10 +1,7 @@
 //! Turns changes of the state into events that jobs can wait for: a recovery point was made, an alert was raised.
 
 use crate::{
-    model::{
-        job::EventKind,
-        name::{AlertId, JobName, ServerName},
-    },
+    model::{job::EventKind, name::AlertId},
     run::Runs,
     store::{Change, Store, StoreError},
 };
@@ -43,7 +40,9 @@ pub(super) async fn watch(store: Store, runs: Runs, stop: CancellationToken) {
         };
         match change {
             Ok(change) => react(&store, &runs, &mut seen, &change).await,
-            Err(RecvError::Lagged(missed)) => tracing::warn!(missed, "some changes were not looked at for events"),
+            Err(RecvError::Lagged(missed)) => {
+                tracing::warn!(missed, "some changes were not looked at for events")
+            }
             Err(RecvError::Closed) => return,
         }
     }
@@ -54,22 +53,16 @@ async fn react(store: &Store, runs: &Runs, seen: &mut Seen, change: &Change) {
         "points" if seen.points.insert(change.key.clone()) => {
             let point = store.points.get(&change.key).ok().flatten();
             if let Some(point) = point {
-                let by = point.run.and_then(|run| job_of(store, run));
-                runs.happened(EventKind::PointCreated, Some(&point.server), by.as_ref()).await;
+                runs.event(EventKind::PointCreated, Some(point.server)).await;
             }
         }
         "alerts" => {
             let newest = store.alerts.newest(1).ok().and_then(|alerts| alerts.into_iter().next());
             if let Some(alert) = newest.filter(|alert| alert.id > seen.newest_alert) {
                 seen.newest_alert = alert.id;
-                let server: Option<&ServerName> = alert.server.as_ref();
-                runs.happened(EventKind::AlertRaised, server, None).await;
+                runs.event(EventKind::AlertRaised, alert.server).await;
             }
         }
         _ => {}
     }
-}
-
-fn job_of(store: &Store, run: crate::model::name::RunId) -> Option<JobName> {
-    store.runs.get(run).ok().flatten().map(|run| run.job)
 }

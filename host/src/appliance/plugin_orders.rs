@@ -21,7 +21,9 @@ pub(super) struct PluginDesk {
 fn install_error(error: InstallPlugin) -> OrderError {
     let text = error.to_string();
     match error {
-        InstallPlugin::Package(_) | InstallPlugin::Unfit { .. } | InstallPlugin::Compile(_) => OrderError::Invalid(text),
+        InstallPlugin::Package(_) | InstallPlugin::Unfit { .. } | InstallPlugin::Compile(_) => {
+            OrderError::Invalid(text)
+        }
         InstallPlugin::Refused(_) => OrderError::Refused(text),
         InstallPlugin::Bundled { .. } | InstallPlugin::InUse { .. } => OrderError::Conflict(text),
         InstallPlugin::Find(_) => OrderError::NotFound(text),
@@ -34,7 +36,9 @@ impl PluginDesk {
     fn installed(&self, id: &PluginId) -> Result<InstalledPlugin, OrderError> {
         let known = self.desk.store.plugins.get(id).map_err(store_error)?;
         known.ok_or_else(|| {
-            OrderError::NotFound(format!("plugin {id} is not installed; nothing was changed; see `holdfast plugin list`"))
+            OrderError::NotFound(format!(
+                "plugin {id} is not installed; nothing was changed; see `holdfast plugin list`"
+            ))
         })
     }
 }
@@ -74,7 +78,13 @@ impl PluginOrders for PluginDesk {
                 "plugin {} does not ask for \"{}\"; nothing was granted; its manifest asks for: {}",
                 grant.plugin,
                 grant.capability.name(),
-                plugin.manifest.permissions.iter().map(|p| p.capability.name()).collect::<Vec<_>>().join(", ")
+                plugin
+                    .manifest
+                    .permissions
+                    .iter()
+                    .map(|p| p.capability.name())
+                    .collect::<Vec<_>>()
+                    .join(", ")
             );
             self.desk.record(&grant.by, "plugin.grant", subject, Some(why.clone())).await?;
             return Err(OrderError::Invalid(why));

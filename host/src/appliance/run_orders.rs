@@ -6,18 +6,16 @@ use crate::{
     capability::context::RunContext,
     model::{
         job::{Trigger, Work},
-        name::{JobName, PluginId, RunId, VaultName},
+        name::{JobName, PluginId, RunId},
         run::{Ended, Progress},
         schedule::Schedule,
     },
     plugin::Plugins,
-    run::{PluginWork, RequestRun, Runs, TaskVaults},
+    run::{PluginWork, RequestRun, Runs},
     schedule::{Fire, Starts},
     store::StoreError,
-    vaults::Vaults,
 };
 use async_trait::async_trait;
-use holdfast_vault::Vault;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -61,14 +59,20 @@ impl RunOrders for RunDesk {
     async fn cancel(&self, run: RunId, who: &str) -> Result<(), OrderError> {
         let known = self.desk.store.runs.get(run).map_err(store_error)?;
         let Some(known) = known else {
-            return Err(OrderError::NotFound(format!("there is no run {run}; nothing was cancelled; see `holdfast runs`")));
+            return Err(OrderError::NotFound(format!(
+                "there is no run {run}; nothing was cancelled; see `holdfast runs`"
+            )));
         };
         self.desk.record(who, "run.cancel", run.to_string(), None).await?;
-        let stopped = self.runs.cancel(run, who).await.map_err(|error| OrderError::Internal(error.to_string()))?;
+        let stopped =
+            self.runs.cancel(run, who).await.map_err(|error| OrderError::Internal(error.to_string()))?;
         if stopped {
             return Ok(());
         }
-        Err(OrderError::Conflict(format!("run {run} of job {} has ended already; nothing was changed", known.job)))
+        Err(OrderError::Conflict(format!(
+            "run {run} of job {} has ended already; nothing was changed",
+            known.job
+        )))
     }
 
     fn progress(&self, run: RunId) -> Option<Progress> {
@@ -87,24 +91,6 @@ pub(super) struct PluginStarter(pub(super) Arc<Plugins>);
 impl PluginWork for PluginStarter {
     async fn execute(&self, plugin: &PluginId, job: &str, settings: &Value, context: RunContext) -> Ended {
         self.0.execute(plugin, job, settings, context).await
-    }
-}
-
-/// Vaults as the appliance's own tasks use them.
-pub(super) struct VaultsOfTasks(pub(super) Vaults);
-
-#[async_trait]
-impl TaskVaults for VaultsOfTasks {
-    async fn open(&self, vault: &VaultName) -> Result<Vault, String> {
-        self.0.open(vault).await.map_err(|error| error.to_string())
-    }
-
-    async fn refresh(&self, vault: &VaultName) -> Result<Vec<String>, String> {
-        self.0.refresh(vault).await.map_err(|error| error.to_string())
-    }
-
-    async fn verified(&self, vault: &VaultName, points: &[String]) -> Result<(), String> {
-        self.0.mark_verified(vault, points).await.map_err(|error| error.to_string())
     }
 }
 

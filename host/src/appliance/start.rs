@@ -5,7 +5,7 @@ use super::{
     desk::Desk,
     events, housekeeping,
     plugin_orders::PluginDesk,
-    run_orders::{DueStarter, PluginStarter, RunDesk, VaultsOfTasks},
+    run_orders::{DueStarter, PluginStarter, RunDesk},
     upkeep::UpkeepDesk,
     vault_orders::VaultDesk,
 };
@@ -58,13 +58,17 @@ pub enum StartError {
     #[error(transparent)]
     Plugins(#[from] OpenPlugins),
     /// The bundled plugins inside this binary.
-    #[error("the plugins inside this binary cannot be read: {0}; nothing was started; install the appliance again")]
+    #[error(
+        "the plugins inside this binary cannot be read: {0}; nothing was started; install the appliance again"
+    )]
     Bundled(String),
     /// The page.
     #[error(transparent)]
     Serve(#[from] ServeError),
     /// What was under way when it stopped last.
-    #[error("the runs of the last start cannot be settled: {0}; nothing was started; see the log, and report it")]
+    #[error(
+        "the runs of the last start cannot be settled: {0}; nothing was started; see the log, and report it"
+    )]
     Recover(String),
     /// The zone.
     #[error("\"{0}\" is not a time zone; nothing was started; use an IANA name such as Europe/Berlin")]
@@ -116,7 +120,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
 
     let vaults = Vaults::new(&options.data, store.clone(), Arc::clone(&clock));
     let plugins = open_plugins(&options, &store, &vaults, &clock).await?;
-    let tasks = Tasks::new(store.clone(), Arc::clone(&clock), Arc::new(VaultsOfTasks(vaults.clone())));
+    let tasks = Tasks::new(store.clone(), Arc::clone(&clock), vaults.clone());
     let runs = Runs::new(RunParts {
         store: store.clone(),
         clock: Arc::clone(&clock),
@@ -136,7 +140,11 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     let desk = Desk { store: store.clone(), clock: Arc::clone(&clock) };
     let ports = Ports {
         runs: Arc::new(RunDesk { desk: desk.clone(), runs: runs.clone() }),
-        definitions: Arc::new(DefinitionDesk { desk: desk.clone(), plugins: Arc::clone(&plugins), runs: runs.clone() }),
+        definitions: Arc::new(DefinitionDesk {
+            desk: desk.clone(),
+            plugins: Arc::clone(&plugins),
+            runs: runs.clone(),
+        }),
         vaults: Arc::new(VaultDesk { desk: desk.clone(), vaults: vaults.clone() }),
         plugins: Arc::new(PluginDesk { desk: desk.clone(), plugins }),
         upkeep: Arc::new(UpkeepDesk { desk, data: options.data.clone(), started, demo: options.demo }),
@@ -159,7 +167,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     background.spawn(async move { exporting.keep_exported(export_clock, export_stop).await });
     let (listing, all_vaults) = (store.clone(), vaults);
     background.spawn(async move { refresh_points(&listing, &all_vaults).await });
-    runs.happened(EventKind::ApplianceStarted, None, None).await;
+    runs.event(EventKind::ApplianceStarted, None).await;
 
     Ok(Running {
         url: bound.url.clone(),
@@ -207,7 +215,9 @@ async fn open_plugins(
 }
 
 async fn tell_of_healing(store: &Store, healed: &Healed, clock: &SharedClock) -> Result<(), StoreError> {
-    let from = healed.export_of.map_or("no export was found".to_owned(), |at| format!("the export of {at} was used"));
+    let from = healed
+        .export_of
+        .map_or("no export was found".to_owned(), |at| format!("the export of {at} was used"));
     let kept = healed
         .moved_to
         .as_ref()
@@ -244,8 +254,12 @@ async fn refresh_points(store: &Store, vaults: &Vaults) {
     for vault in known {
         match vaults.refresh(&vault.name).await {
             Ok(unreadable) if unreadable.is_empty() => {}
-            Ok(unreadable) => tracing::warn!(vault = %vault.name, ?unreadable, "some points of the vault cannot be read"),
-            Err(error) => tracing::warn!(vault = %vault.name, %error, "the vault's points cannot be listed now"),
+            Ok(unreadable) => {
+                tracing::warn!(vault = %vault.name, ?unreadable, "some points of the vault cannot be read")
+            }
+            Err(error) => {
+                tracing::warn!(vault = %vault.name, %error, "the vault's points cannot be listed now")
+            }
         }
     }
 }

@@ -50,8 +50,9 @@ impl Upkeep for UpkeepDesk {
         self.desk.record(who, "state.import", "all", None).await?;
         self.desk
             .store
-            .import(export, self.desk.clock.now())
+            .import_text(export, who, self.desk.clock.now())
             .await
+            .map(|_| ())
             .map_err(|error| OrderError::Invalid(error.to_string()))
     }
 

@@ -47,7 +47,13 @@ impl VaultOrders for VaultDesk {
         Ok(made)
     }
 
-    async fn attach(&self, name: VaultName, path: PathBuf, key: &str, who: &str) -> Result<VaultDefinition, OrderError> {
+    async fn attach(
+        &self,
+        name: VaultName,
+        path: PathBuf,
+        key: &str,
+        who: &str,
+    ) -> Result<VaultDefinition, OrderError> {
         self.desk.record(who, "vault.attach", format!("{name} at {}", path.display()), None).await?;
         let attached = self.vaults.attach(name, path, key).await.map_err(vault_error)?;
         self.look_after(&attached.name).await?;
