@@ -1,35 +1,33 @@
-//! When jobs run by themselves.
-//!
-//! What flows in: schedules as people wrote them (`model::schedule`), the time, and the due time that was settled last.
-//! What flows out: "this job is due now", handed to the room `run`, and the next times for the page.
+//! The room `schedule`: it decides when a job starts, and never what it does.
 //!
 //! ```text
-//!  text ─ cron ─▶ rule ─ next ─▶ due times in a zone ─ window ─▶ out of blackouts, jitter ─▶ start times
-//!                                                                                             │
-//!  last settled due time, now, boot ────────────────────────────────────────────▶ due ◀───────┘
-//!                                                                                  │
-//!                                                          ticker: the only loop ──┴─▶ run
+//!  model::Schedule ──check──▶ Timetable ──judge──▶ Wait │ Start │ Pass │ Restart
+//!    (as written)            rule, zone,              │
+//!                            windows, jitter          ▼
+//!                          Store: jobs, due ◀──▶ ticker ──▶ Starts::start_due (records the run and settles, at once)
 //! ```
 //!
-//! A *due time* is what the rule names; a *start time* is when the run begins. A due time is settled once: by a run, by
-//! being skipped, or by a later one that stands for it. Settling and recording the run are one transaction, so that a
-//! power cut neither loses a start nor repeats it.
+//! - `cron` reads a rule, `words` says it in words, `next` steps through its times in a time zone.
+//! - `blackout` holds the windows in which nothing starts. `timetable` puts rule, zone, windows and jitter together.
+//! - `check` turns what a person wrote into a timetable, or into every problem it has.
+//! - `due` judges one rule at one moment. It is a pure function.
+//! - `ticker` is the only loop and the only part that waits, reads a clock or calls anybody.
 //!
-//! The answers to what crontab leaves open (decision 0043): a time in a daylight-saving gap fires right after the gap;
-//! in an overlap a rule with fixed hours fires the first time only, one for every hour fires by elapsed time; a clock
-//! that jumps back starts nothing twice, one that jumps forward starts each job at most once.
+//! Words used in this room: a *due time* is a time the rule names; a *start* is the due time after blackout windows and
+//! jitter; a due time is *settled* when nothing more will happen for it or for any earlier time of that rule.
 //!
-//! What it refuses to know: what a job does, and whether it may run now (`run`). All but the ticker is pure.
+//! The answers to daylight saving, missed times and jumping clocks are in `docs/decisions/0041-schedules.md`.
 
-mod cron;
-mod due;
-mod next;
-mod preview;
-mod ticker;
-mod window;
+pub mod blackout;
+pub mod check;
+pub mod cron;
+pub mod due;
+pub mod next;
+pub mod ticker;
+pub mod timetable;
+mod words;
 
-pub use cron::BadSchedule;
-pub use due::{Decision, Fire, Moment, decide};
-pub use preview::{next_run, preview};
+pub use check::{CheckSchedule, check, check_all};
+pub use due::Fire;
 pub use ticker::{Starts, Ticker};
-pub use window::Timetable;
+pub use timetable::{Timetable, next_of, preview};

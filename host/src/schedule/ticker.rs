@@ -1,223 +1,203 @@
-//! The only loop of the room: sleeps until the next start or a change of jobs, decides, and hands what is due on.
+//! The only loop of the room: looks at all rules, starts what is due, sleeps until the next start or a change of jobs.
+//!
+//! Whoever starts a run settles its due time in the same transaction, so a power cut neither loses a start nor repeats
+//! one. A start that failed is tried again. No sleep is trusted for longer than [`LONGEST_NAP`], because the wall clock
+//! may be set while we sleep. A break of more than [`STALL`] between two looks (suspend, a clock set forward) counts as
+//! time off, with the schedule's missed policy.
+//!
+//! A rule that appears while we run (new, changed, or its job switched on) begins at that moment and catches up nothing,
+//! even if it was in use long ago.
 
 use super::{
-    due::{Decision, Fire, Moment, decide},
-    window::Timetable,
+    check::check,
+    due::{Fire, Look, Verdict, judge},
+    timetable::Timetable,
 };
 use crate::{
     clock::SharedClock,
     model::{job::Job, name::JobName, schedule::Schedule},
-    store::{Store, StoreError},
+    store::{Change, Store, StoreError},
 };
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::{
+    collections::{HashMap, HashSet},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
-/// The longest sleep: a clock that is set meanwhile is noticed within it.
-const LONGEST_SLEEP: Duration = Duration::from_secs(20);
-/// How long to wait when the store failed.
+/// The longest time without a look at the wall clock.
+pub const LONGEST_NAP: Duration = Duration::from_secs(20);
+/// A longer break than this between two looks counts as time off: six naps, so that a busy box is not taken for one
+/// that was switched off.
+pub const STALL: TimeDelta = TimeDelta::seconds(120);
+/// When to try again what failed.
 const AFTER_FAILURE: TimeDelta = TimeDelta::seconds(10);
+/// More than it takes from a rule never seen to the time of its next start.
+const MOST_STEPS: usize = 4;
 
-/// Who starts runs. Settling the due time and recording the run are one transaction there.
+/// Who starts runs.
 #[async_trait]
 pub trait Starts: Send + Sync {
-    /// Records a run of `job` for `fire` and settles the due time of `rule`; the run's own fate is not this room's.
+    /// Records a run of `job` for `fire` and settles the due time of `rule`, in one transaction; what becomes of the run
+    /// is not this room's. To settle nothing is to be asked again.
     async fn start_due(&self, job: &JobName, rule: &Schedule, fire: Fire) -> Result<(), StoreError>;
 }
+
+/// A rule of a job, as the store tells them apart.
+type Place = (JobName, String, String);
 
 /// Starts jobs by the clock.
 pub struct Ticker {
     store: Store,
     starts: Arc<dyn Starts>,
     clock: SharedClock,
-    boot: DateTime<Utc>,
-    since: Instant,
+    last: Look,
+    /// The rules in force at the last look; none before the first.
+    seen: Option<HashSet<Place>>,
+    complaints: HashMap<String, String>,
 }
 
 impl Ticker {
     /// A ticker of an appliance that starts now.
     pub fn new(store: Store, starts: Arc<dyn Starts>, clock: SharedClock) -> Self {
-        let boot = clock.now();
-        Self { store, starts, clock, boot, since: Instant::now() }
+        let now = clock.now();
+        let last = Look { now, awake_since: now, steady_since: now };
+        Self { store, starts, clock, last, seen: None, complaints: HashMap::new() }
     }
 
-    /// Runs until cancelled.
-    pub async fn run(&self, stop: CancellationToken) {
+    /// Runs until `stop`. A start under way is finished first.
+    pub async fn run(mut self, stop: CancellationToken) {
         let mut changes = self.store.subscribe();
-        loop {
-            let next = self.tick().await;
-            let sleep = next
-                .and_then(|next| (next - self.clock.now()).to_std().ok())
-                .map_or(LONGEST_SLEEP, |sleep| sleep.min(LONGEST_SLEEP));
-            let jobs_changed = async {
-                loop {
-                    match changes.recv().await {
-                        Ok(change) if change.table != "jobs" => {}
-                        Ok(_) | Err(RecvError::Lagged(_)) => return,
-                        Err(RecvError::Closed) => std::future::pending().await,
-                    }
-                }
-            };
+        while !stop.is_cancelled() {
+            let next = self.look().await;
+            let nap = nap(self.clock.now(), next);
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(sleep) => {}
-                () = jobs_changed => {}
+                () = jobs_changed(&mut changes) => {}
+                () = tokio::time::sleep(nap) => {}
             }
         }
     }
 
-    /// Starts what is due now and says when to look again.
-    pub async fn tick(&self) -> Option<DateTime<Utc>> {
-        let jobs = match self.store.jobs.list() {
-            Ok(jobs) => jobs,
-            Err(error) => {
-                tracing::error!(%error, "jobs cannot be read; nothing is started until they can");
-                return Some(self.clock.now() + AFTER_FAILURE);
-            }
-        };
+    /// Starts what is due and says when to look again.
+    async fn look(&mut self) -> Option<DateTime<Utc>> {
+        let look = look_after(self.last, self.clock.now());
+        self.last = look;
+        let again = look.now.checked_add_signed(AFTER_FAILURE);
+        let jobs = self.store.jobs.list().map_err(|error| error.to_string());
+        let Some(jobs) = self.heard("the list of jobs", jobs) else { return again };
+        let before = self.seen.take();
+        let mut seen = HashSet::new();
         let mut next: Option<DateTime<Utc>> = None;
         for job in &jobs {
-            let until = match self.tick_job(job).await {
-                Ok(until) => until,
-                Err(error) => {
-                    tracing::error!(job = %job.name, %error, "the job could not be started on time; it is tried again");
-                    Some(self.clock.now() + AFTER_FAILURE)
+            if !job.enabled {
+                let forgotten = self.store.due.forget(&job.name).await.map_err(|error| error.to_string());
+                self.heard(&format!("job {}, what is settled of it while it is off", job.name), forgotten);
+                continue;
+            }
+            for rule in &job.schedules {
+                let subject = format!("job {}, rule \"{}\" in {}", job.name, rule.cron, rule.zone);
+                let table = check(rule).map_err(|problems| problems.to_string());
+                let Some(table) = self.heard(&subject, table) else { continue };
+                let place = (job.name.clone(), rule.cron.clone(), rule.zone.clone());
+                let new = before.as_ref().is_some_and(|before| !before.contains(&place));
+                let new = new && !seen.contains(&place);
+                let until =
+                    self.look_at(job, rule, &table, new, look).await.map_err(|error| error.to_string());
+                let until = self.heard(&format!("{subject}, its start"), until);
+                if until.is_some() || !new {
+                    seen.insert(place);
                 }
-            };
-            next = next.into_iter().chain(until).min();
+                next = next.into_iter().chain(until.unwrap_or(again)).min();
+            }
         }
+        self.seen = Some(seen);
         next
     }
 
-    async fn tick_job(&self, job: &Job) -> Result<Option<DateTime<Utc>>, StoreError> {
-        if !job.enabled {
-            // What passes while a job is off was not missed.
-            self.store.due.forget(&job.name).await?;
-            return Ok(None);
+    async fn look_at(
+        &self,
+        job: &Job,
+        rule: &Schedule,
+        table: &Timetable,
+        new: bool,
+        look: Look,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        if new {
+            self.store.due.settle(&job.name, rule, look.now).await?;
         }
-        let mut next: Option<DateTime<Utc>> = None;
-        for rule in &job.schedules {
-            next = next.into_iter().chain(self.tick_rule(&job.name, rule).await?).min();
+        for _ in 0..MOST_STEPS {
+            let settled = self.store.due.settled(&job.name, rule)?;
+            match judge(&job.name, table, settled, look) {
+                Verdict::Wait(until) => return Ok(until),
+                Verdict::Start(fire) => {
+                    self.starts.start_due(&job.name, rule, fire).await?;
+                    if self.store.due.settled(&job.name, rule)? == settled {
+                        break;
+                    }
+                }
+                Verdict::Pass { through } => self.store.due.settle(&job.name, rule, through).await?,
+                Verdict::Restart { from } => {
+                    tracing::warn!(
+                        job = %job.name,
+                        "the clock is far behind the job's last start; it counts anew from now and catches up nothing"
+                    );
+                    self.store.due.restart(&job.name, rule, from).await?;
+                }
+            }
         }
-        Ok(next)
+        // Not started and not refused, as when the job was switched off this moment.
+        Ok(look.now.checked_add_signed(AFTER_FAILURE))
     }
 
-    async fn tick_rule(&self, job: &JobName, rule: &Schedule) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let table = match Timetable::new(rule) {
-            Ok(table) => table,
-            Err(error) => {
-                tracing::warn!(%job, %error, "a schedule of the job is not used");
-                return Ok(None);
+    /// Logs a failure once, however often it comes back.
+    fn heard<T>(&mut self, subject: &str, result: Result<T, String>) -> Option<T> {
+        match result {
+            Ok(value) => {
+                if self.complaints.remove(subject).is_some() {
+                    tracing::info!("schedule: {subject}: works again");
+                }
+                Some(value)
             }
-        };
-        loop {
-            let up = TimeDelta::from_std(self.since.elapsed()).unwrap_or(TimeDelta::MAX);
-            let moment = Moment { now: self.clock.now(), boot: self.boot, up };
-            let settled = self.store.due.settled(job, rule)?;
-            match decide(job, &table, rule.missed, settled, moment) {
-                Decision::Wait { until } => return Ok(until),
-                Decision::Settle { through: _, fire: Some(fire) } => {
-                    self.starts.start_due(job, rule, fire).await?;
+            Err(reason) => {
+                if self.complaints.get(subject) != Some(&reason) {
+                    tracing::warn!(
+                        "schedule: {subject}: {reason}; nothing of it starts until this is mended"
+                    );
+                    self.complaints.insert(subject.to_owned(), reason);
                 }
-                Decision::Settle { through, fire: None } => self.store.due.settle(job, rule, through).await?,
-                Decision::Restart { from } => {
-                    tracing::warn!(%job, "the clock is far behind the job's last time; it counts anew from now");
-                    self.store.due.restart(job, rule, from).await?;
-                }
+                None
             }
         }
     }
+}
+
+/// Since when we have been looking without a long break, and since when the clock has run as it should.
+fn look_after(last: Look, now: DateTime<Utc>) -> Look {
+    let passed = now.signed_duration_since(last.now);
+    let awake_since = if passed <= STALL { last.awake_since.min(now) } else { now };
+    let steady = (TimeDelta::zero()..=STALL).contains(&passed);
+    Look { now, awake_since, steady_since: if steady { last.steady_since } else { now } }
+}
+
+async fn jobs_changed(changes: &mut Receiver<Change>) {
+    loop {
+        match changes.recv().await {
+            Ok(change) if change.table != "jobs" => {}
+            Ok(_) | Err(RecvError::Lagged(_)) => return,
+            Err(RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+fn nap(now: DateTime<Utc>, next: Option<DateTime<Utc>>) -> Duration {
+    let until = next.map(|next| next.signed_duration_since(now).to_std().unwrap_or(Duration::ZERO));
+    until.map_or(LONGEST_NAP, |until| until.min(LONGEST_NAP))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::HandClock;
-    use chrono::TimeZone;
-
-    struct Recorder {
-        store: Store,
-        fired: parking_lot::Mutex<Vec<(String, Fire)>>,
-    }
-
-    #[async_trait]
-    impl Starts for Recorder {
-        async fn start_due(&self, job: &JobName, rule: &Schedule, fire: Fire) -> Result<(), StoreError> {
-            self.fired.lock().push((job.to_string(), fire));
-            self.store.due.settle(job, rule, fire.due).await
-        }
-    }
-
-    fn at(hour: u32, minute: u32) -> DateTime<Utc> {
-        Utc.with_ymd_and_hms(2026, 3, 1, hour, minute, 0).unwrap()
-    }
-
-    fn job(name: &str, cron: &str) -> Job {
-        serde_json::from_value(serde_json::json!({
-            "name": name, "work": {"type": "task", "task": {"task": "export-state"}}, "schedules": [{"cron": cron}]
-        }))
-        .unwrap()
-    }
-
-    async fn site(jobs: &[Job]) -> (tempfile::TempDir, Store, Arc<HandClock>, Arc<Recorder>) {
-        let directory = tempfile::tempdir().unwrap();
-        let store = Store::open(directory.path()).unwrap();
-        for job in jobs {
-            store.jobs.put(&job.name, job).await.unwrap();
-        }
-        let recorder = Arc::new(Recorder { store: store.clone(), fired: parking_lot::Mutex::default() });
-        (directory, store, HandClock::new(at(0, 0)), recorder)
-    }
-
-    #[tokio::test]
-    async fn each_due_time_is_handed_on_once_and_the_next_is_known() {
-        let (_directory, store, clock, recorder) =
-            site(&[job("a", "0 1 * * *"), job("b", "0 2 * * *")]).await;
-        let ticker = Ticker::new(store, recorder.clone(), clock.clone());
-        assert_eq!(ticker.tick().await, Some(at(1, 0)));
-        clock.set(at(1, 0));
-        assert_eq!(ticker.tick().await, Some(at(2, 0)));
-        assert_eq!(ticker.tick().await, Some(at(2, 0)));
-        let fired = recorder.fired.lock().clone();
-        assert_eq!(fired, [("a".to_owned(), Fire { due: at(1, 0), caught_up: false })]);
-    }
-
-    #[tokio::test]
-    async fn what_passes_while_a_job_is_off_is_not_caught_up() {
-        let mut off = job("a", "0 * * * *");
-        let (_directory, store, clock, recorder) = site(std::slice::from_ref(&off)).await;
-        let ticker = Ticker::new(store.clone(), recorder.clone(), clock.clone());
-        ticker.tick().await;
-        off.enabled = false;
-        store.jobs.put(&off.name, &off).await.unwrap();
-        clock.set(at(5, 30));
-        assert_eq!(ticker.tick().await, None);
-        off.enabled = true;
-        store.jobs.put(&off.name, &off).await.unwrap();
-        assert_eq!(ticker.tick().await, Some(at(6, 0)));
-        assert!(recorder.fired.lock().is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_new_job_wakes_the_loop_and_it_ends_when_told() {
-        let (_directory, store, clock, recorder) = site(&[]).await;
-        let ticker = Ticker::new(store.clone(), recorder, clock);
-        let stop = CancellationToken::new();
-        let new = job("a", "0 * * * *");
-        let watch = async {
-            store.jobs.put(&new.name, &new).await.unwrap();
-            let rule = new.schedules.first().unwrap();
-            let mut changes = store.subscribe();
-            while store.due.settled(&new.name, rule).unwrap().is_none() {
-                changes.recv().await.unwrap();
-            }
-            stop.cancel();
-        };
-        tokio::join!(ticker.run(stop.clone()), watch);
-    }
-}
+#[path = "ticker_tests.rs"]
+mod tests;
