@@ -89,6 +89,8 @@ pub struct Admin {
     pub(crate) accounts: Accounts,
     pub(crate) claim: Arc<Claim>,
     pub(crate) lockout: Arc<Lockout>,
+    /// Plugin packages that wait for "install".
+    pub(crate) uploads: Arc<page::plugins::Uploads>,
     /// One claim at a time.
     pub(crate) claiming: Arc<tokio::sync::Mutex<()>>,
     /// Cancelled when the appliance stops, so that endless answers end.
@@ -126,6 +128,7 @@ impl Admin {
             accounts,
             claim: Arc::new(claim),
             lockout: Arc::default(),
+            uploads: Arc::default(),
             claiming: Arc::default(),
             closing,
         };

@@ -11,13 +11,28 @@
 //! **Architecture Invariant:** [`TABLE`] is the only place that gives a page an address, and each entry names who may use
 //! it. A test walks it whole.
 
+pub mod about;
+pub mod alerts;
+pub mod audit;
 pub mod door;
+pub mod grants;
 pub mod icon;
+pub mod job_form;
+pub mod jobs;
 pub mod overview;
+pub mod people;
+pub mod phrases;
+pub mod plugins;
+pub mod points;
 pub mod problem;
+pub mod rhythm;
+pub mod runs;
+pub mod servers;
+pub mod settings;
 pub mod shell;
 pub mod site;
 pub mod standing;
+pub mod vaults;
 pub mod words;
 
 use super::{
@@ -70,6 +85,8 @@ macro_rules! table {
 
 const ANYBODY: Access = Access::Public;
 const VIEWER: Access = Access::Least(Role::Viewer);
+const OPERATOR: Access = Access::Least(Role::Operator);
+const OWNER: Access = Access::Least(Role::Owner);
 
 table! {
     GET get "/claim" door::claim_form, ANYBODY;
@@ -77,7 +94,73 @@ table! {
     GET get "/sign-in" door::sign_in_form, ANYBODY;
     POST post "/sign-in" door::sign_in, ANYBODY;
     POST post "/sign-out" door::sign_out, VIEWER;
+
     GET get "/" overview::show, VIEWER;
+    GET get "/servers/new" servers::new_form, OWNER;
+    POST post "/servers" servers::add, OWNER;
+    GET get "/servers/{name}" servers::show, VIEWER;
+    POST post "/servers/{name}" servers::change, OWNER;
+    GET get "/servers/{name}/edit" servers::edit_form, OWNER;
+    POST post "/servers/{name}/remove" servers::remove, OWNER;
+    POST post "/servers/{name}/back-up" servers::back_up, OPERATOR;
+
+    GET get "/points/{vault}/{point}" points::show, VIEWER;
+    POST post "/points/{vault}/{point}/restore" points::restore, OPERATOR;
+    POST post "/points/{vault}/{point}/hold" points::hold, OPERATOR;
+    POST post "/points/{vault}/{point}/release" points::release, OWNER;
+    POST post "/points/{vault}/{point}/expire" points::expire, OWNER;
+    POST post "/points/{vault}/{point}/unexpire" points::unexpire, OPERATOR;
+
+    GET get "/vaults" vaults::list, VIEWER;
+    POST post "/vaults" vaults::create, OWNER;
+    GET get "/vaults/new" vaults::new_form, OWNER;
+    POST post "/vaults/attach" vaults::attach, OWNER;
+    POST post "/vaults/{name}/verify" vaults::verify, OPERATOR;
+    POST post "/vaults/{name}/verify-data" vaults::verify_data, OPERATOR;
+    POST post "/vaults/{name}/prune" vaults::prune, OWNER;
+    POST post "/vaults/{name}/key" vaults::key, OWNER;
+    POST post "/vaults/{name}/detach" vaults::detach, OWNER;
+
+    GET get "/jobs" jobs::list, VIEWER;
+    POST post "/jobs" job_form::add, OWNER;
+    GET get "/jobs/new" job_form::new_form, OWNER;
+    GET get "/jobs/{name}" jobs::show, VIEWER;
+    POST post "/jobs/{name}" job_form::change, OWNER;
+    GET get "/jobs/{name}/edit" job_form::edit_form, OWNER;
+    POST post "/jobs/{name}/run" jobs::run, OPERATOR;
+    POST post "/jobs/{name}/dry-run" jobs::dry_run, OPERATOR;
+    POST post "/jobs/{name}/enable" jobs::enable, OWNER;
+    POST post "/jobs/{name}/disable" jobs::disable, OWNER;
+    POST post "/jobs/{name}/remove" jobs::remove, OWNER;
+
+    GET get "/runs" runs::list, VIEWER;
+    GET get "/runs/{id}" runs::show, VIEWER;
+    POST post "/runs/{id}/cancel" runs::cancel, OPERATOR;
+
+    GET get "/plugins" plugins::list, VIEWER;
+    POST post "/plugins" plugins::install, OWNER;
+    POST post "/plugins/inspect" plugins::inspect, OWNER;
+    GET get "/plugins/{id}" plugins::show, VIEWER;
+    POST post "/plugins/{id}/resume" plugins::resume, OWNER;
+    POST post "/plugins/{id}/remove" plugins::remove, OWNER;
+    POST post "/plugins/{id}/grants/{capability}" grants::grant, OWNER;
+    POST post "/plugins/{id}/grants/{capability}/revoke" grants::revoke, OWNER;
+
+    GET get "/alerts" alerts::list, VIEWER;
+    POST post "/alerts/{id}/acknowledge" alerts::acknowledge, OPERATOR;
+    POST post "/alerts/{id}/resolve" alerts::resolve, OPERATOR;
+
+    GET get "/audit" audit::list, VIEWER;
+    GET get "/people" people::list, VIEWER;
+    POST post "/people" people::add, OWNER;
+    POST post "/people/{name}/role" people::set_role, OWNER;
+    POST post "/people/{name}/password" people::set_password, OWNER;
+    POST post "/people/{name}/remove" people::remove, OWNER;
+    POST post "/tokens" people::add_token, OWNER;
+    POST post "/tokens/{name}/revoke" people::revoke_token, OWNER;
+    GET get "/account" people::account, VIEWER;
+    POST post "/account" people::change_password, VIEWER;
+    GET get "/about" about::show, VIEWER;
 }
 
 /// All pages.

@@ -3,7 +3,7 @@
 use super::{
     Asked, AskedQuery, asked,
     icon::{Icon, icon},
-    problem::Answer,
+    problem::{Answer, sentences},
     shell::{Place, Shell, press},
     shown,
     site::{Site, Steps, Todo, todos},
@@ -146,7 +146,7 @@ fn todo_list(todos: &[Todo], steps: Steps) -> Markup {
                         @let (class, mark) = severity_look(todo.severity);
                         li class=(class) {
                             (icon(mark))
-                            div { strong { (todo.what) } p { (todo.why) } }
+                            div { strong { (todo.what) } p { @for part in sentences(&todo.why) { (part) " " } } }
                             a class="button quiet" href=(todo.link) { (todo.label) }
                         }
                     }
@@ -241,7 +241,7 @@ fn fleet_line(admin: &Admin, visitor: &Visitor, line: &Line, now: DateTime<Utc>)
                 (newest(&line.standing, line.rpo_minutes, now))
             }
             div class="fact" {
-                p class="label" { "Last " (line.standing.bars.len().max(1)) " points" }
+                p class="label" { "Latest points" }
                 (bars(&line.standing.bars, admin, now))
             }
             div class="fact" {
@@ -267,11 +267,11 @@ fn fleet_line(admin: &Admin, visitor: &Visitor, line: &Line, now: DateTime<Utc>)
 fn newest(standing: &Standing, rpo_minutes: u32, now: DateTime<Utc>) -> Markup {
     html! {
         @if let Some((at, _, consistency)) = &standing.newest {
-            p { strong { (words::age(now, *at)) } " " span class="small" { "may be " (words::target(rpo_minutes)) " old" } }
+            p { strong { (words::age(now, *at)) } " " span class="small" { "· at most " (words::target(rpo_minutes)) } }
             (meter(standing.used))
             p class="small" { (consistency_in_words(*consistency)) }
         } @else {
-            p { strong { "none" } " " span class="small" { "one every " (words::target(rpo_minutes)) " is wanted" } }
+            p { strong { "none" } " " span class="small" { "· at most " (words::target(rpo_minutes)) " old is wanted" } }
         }
     }
 }
