@@ -20,12 +20,12 @@ fn address(path: &str) -> String {
 async fn every_page_is_open_to_its_role_and_closed_to_lesser_ones() {
     let box7 = Box7::with_people().await;
     for (name, role) in [("vera", Role::Viewer), ("otto", Role::Operator), ("anna", Role::Owner)] {
+        let mut browser = box7.signed_in(name).await;
         for route in TABLE {
             let Access::Least(least) = route.access else { continue };
             if route.path == "/sign-out" || route.path.starts_with("/account") {
                 continue;
             }
-            let mut browser = box7.signed_in(name).await;
             let path = address(route.path);
             let answer = match route.method {
                 Method::GET => browser.get(&path).await,

@@ -2,7 +2,7 @@
 
 use super::{
     icon::{Icon, icon},
-    phrases,
+    phrases::{self, names_servers, names_vaults},
     plugins::{asked_in_words, find},
     problem::{Answer, Trouble},
     see,
@@ -42,28 +42,30 @@ pub fn permission(
         html! {}
     };
     Ok(html! {
-        section class="card" {
+        section class="card permission" {
             (asked_in_words(&plugin.manifest, asked))
             @if let Some(grant) = grant {
-                p { span class="pill good" { (icon(Icon::Good)) "Granted" } " on " (phrases::reach(grant)) ", by " (phrases::person(&grant.by)) " " (words::age(now, grant.at)) }
+                div class="meaning" {
+                    p { span class="pill good" { (icon(Icon::Good)) "Granted" } }
+                    @if let Some(reach) = phrases::reach(grant) { p { "on " (reach) } }
+                    p class="small" { "by " (phrases::person(&grant.by)) ", " (words::age(now, grant.at)) }
+                }
                 @if is_owner {
-                    div class="actions" { (press(visitor, Role::Owner, &format!("{at}/revoke"), "danger", html! { "Revoke" })) }
-                    details { summary { "Change on what" } (form) }
+                    details {
+                        summary { "Change or revoke" }
+                        (form)
+                        (press(visitor, Role::Owner, &format!("{at}/revoke"), "danger", html! { "Revoke " (asked.capability.name()) }))
+                    }
                 }
             } @else {
-                p { span class="pill late" { (icon(Icon::Lock)) "Not granted" } " Its calls are refused." }
+                div class="meaning" {
+                    p { span class="pill late" { (icon(Icon::Lock)) "Not granted" } }
+                    p class="small" { "Its calls are refused." }
+                }
                 (form)
             }
         }
     })
-}
-
-fn names_servers(capability: Capability) -> bool {
-    matches!(capability, Capability::Servers | Capability::RecoveryPoints | Capability::Retention)
-}
-
-fn names_vaults(capability: Capability) -> bool {
-    matches!(capability, Capability::RecoveryPoints | Capability::Retention | Capability::Vaults)
 }
 
 fn form(

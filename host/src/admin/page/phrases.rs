@@ -4,7 +4,7 @@ use super::icon::{Icon, icon};
 use crate::model::{
     account::Role,
     job::{EventKind, Job, RestoreFormat, Task, Trigger, Work},
-    plugin::{Grant, Publisher, Scope},
+    plugin::{Capability, Grant, Publisher, Scope},
     run::{EndCause, RunState},
     schedule::{MissedPolicy, OverlapPolicy, Schedule},
 };
@@ -15,7 +15,7 @@ use super::words;
 /// What a job or run does.
 pub fn work(work: &Work) -> String {
     match work {
-        Work::Plugin { plugin, job, .. } => format!("{plugin}, its job {job}"),
+        Work::Plugin { plugin, job, .. } => format!("{job} by {plugin}"),
         Work::Task { task } => task_in_words(task),
     }
 }
@@ -143,10 +143,25 @@ pub fn missed(policy: MissedPolicy) -> &'static str {
     }
 }
 
-/// On what a grant holds.
-pub fn reach(grant: &Grant) -> String {
+/// Whether a capability is granted on named servers.
+pub fn names_servers(capability: Capability) -> bool {
+    matches!(capability, Capability::Servers | Capability::RecoveryPoints | Capability::Retention)
+}
+
+/// Whether a capability is granted on named vaults.
+pub fn names_vaults(capability: Capability) -> bool {
+    matches!(capability, Capability::RecoveryPoints | Capability::Retention | Capability::Vaults)
+}
+
+/// On what a grant holds; nothing where the capability does not distinguish.
+pub fn reach(grant: &Grant) -> Option<String> {
+    let (servers, vaults) = (names_servers(grant.capability), names_vaults(grant.capability));
+    if !servers && !vaults {
+        return None;
+    }
     let mut parts = Vec::new();
     match &grant.servers {
+        _ if !servers => {}
         Scope::All => parts.push("all servers".to_owned()),
         Scope::Only(names) if names.is_empty() && grant.tags.is_empty() => {}
         Scope::Only(names) => {
@@ -155,10 +170,11 @@ pub fn reach(grant: &Grant) -> String {
         }
     }
     match &grant.vaults {
+        _ if !vaults => {}
         Scope::All => parts.push("all vaults".to_owned()),
         Scope::Only(names) => parts.extend(names.iter().map(|name| format!("vault {name}"))),
     }
-    if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") }
+    Some(if parts.is_empty() { "nothing".to_owned() } else { parts.join(", ") })
 }
 
 /// Who stands behind a plugin.

@@ -112,23 +112,23 @@ fn head(
     let standing = standing(server, points, now);
     let (class, mark) = look_of(standing.protection);
     html! {
-        div class={"headline " (class)} {
-            (icon(mark))
-            div {
-                h1 { (server.name) }
-                p {
-                    strong class="word" { (standing.protection.word()) } ": "
-                    @match &standing.newest {
-                        Some((at, vault, _)) => {
-                            "newest recovery point " (words::age(now, *at)) " in " (vault)
-                            ", may be " (words::target(server.rpo_minutes)) " old"
-                        },
-                        None => { "there is no recovery point to go back to" },
+        div class="heading" {
+            div class={"headline " (class)} {
+                (icon(mark))
+                div {
+                    h1 { (server.name) }
+                    p {
+                        strong class="word" { (standing.protection.word()) } ": "
+                        @match &standing.newest {
+                            Some((at, vault, _)) => {
+                                "newest recovery point " (words::age(now, *at)) " in " (vault)
+                                ", may be " (words::target(server.rpo_minutes)) " old"
+                            },
+                            None => { "there is no recovery point to go back to" },
+                        }
                     }
                 }
             }
-        }
-        div class="actions" {
             @if has_job {
                 (press(visitor, Role::Operator, &format!("/servers/{}/back-up", server.name), "", html! { "Back up now" }))
             }
@@ -280,7 +280,7 @@ impl Draft {
             server.disks.iter().map(|disk| format!("{} = {}", disk.name, disk.location)).collect();
         let tags: Vec<_> = server.tags.iter().map(ToString::to_string).collect();
         let minutes = server.rpo_minutes;
-        let unit = [1440, 60].into_iter().find(|unit| minutes % unit == 0).unwrap_or(1);
+        let unit = [1440, 60].into_iter().find(|unit| minutes.is_multiple_of(*unit)).unwrap_or(1);
         Self {
             name: server.name.to_string(),
             disks: lines.join("\n"),

@@ -27,11 +27,17 @@ fn field(name: &str) -> String {
 pub fn fields(schema: &BTreeMap<String, SettingSchema>, values: &Map<String, Value>, here: &Here) -> Markup {
     let mut ordered: Vec<_> = schema.iter().collect();
     ordered.sort_by_key(|(name, setting)| (!setting.required, rank(setting.kind), (*name).clone()));
+    let draw = |(name, setting): &(&String, &SettingSchema)| {
+        one(&field(name), setting, values.get(*name).or(setting.default.as_ref()), here)
+    };
+    let (numbers, others): (Vec<_>, Vec<_>) =
+        ordered.iter().partition(|(_, setting)| setting.kind == SettingKind::Integer);
+    let (before, after): (Vec<_>, Vec<_>) =
+        others.into_iter().partition(|(_, setting)| rank(setting.kind) < rank(SettingKind::Integer));
     html! {
-        @for (name, setting) in ordered {
-            @let value = values.get(name).or(setting.default.as_ref());
-            (one(&field(name), setting, value, here))
-        }
+        @for setting in before { (draw(&setting)) }
+        @if !numbers.is_empty() { div class="row" { @for setting in numbers { (draw(&setting)) } } }
+        @for setting in after { (draw(&setting)) }
     }
 }
 

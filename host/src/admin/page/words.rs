@@ -116,11 +116,11 @@ fn usual(fields: &[&str]) -> Option<String> {
         }
         [minute, "*", "*", "*", "*"] => {
             let minute: u32 = minute.parse().ok()?;
-            Some(format!("every hour at {minute} min past"))
+            Some(format!("every hour{}", past(minute)))
         }
         [minute, hours, "*", "*", "*"] if hours.starts_with("*/") => {
             let (minute, every): (u32, u32) = (minute.parse().ok()?, hours.get(2..)?.parse().ok()?);
-            Some(format!("every {every} hours at {minute} min past"))
+            Some(format!("every {every} hours{}", past(minute)))
         }
         [minute, hour, "*", "*", days] => {
             let (minute, hour): (u32, u32) = (minute.parse().ok()?, hour.parse().ok()?);
@@ -128,6 +128,10 @@ fn usual(fields: &[&str]) -> Option<String> {
         }
         _ => None,
     }
+}
+
+fn past(minute: u32) -> String {
+    if minute == 0 { String::new() } else { format!(" at {minute} min past") }
 }
 
 fn weekdays(days: &str) -> Option<String> {
@@ -198,7 +202,7 @@ mod tests {
             ("* * * * *", "every minute"),
             ("*/15 * * * *", "every 15 minutes"),
             ("5 * * * *", "every hour at 5 min past"),
-            ("0 */4 * * *", "every 4 hours at 0 min past"),
+            ("0 */4 * * *", "every 4 hours"),
             ("30 2 * * *", "every day at 02:30"),
             ("0 30 2 * * *", "every day at 02:30"),
             ("0 2 * * mon-fri", "Monday to Friday at 02:00"),
