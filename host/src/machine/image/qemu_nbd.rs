@@ -202,7 +202,7 @@ fn private_folder() -> io::Result<TempDir> {
     tempfile::Builder::new().prefix(&format!("{FOLDER_PREFIX}{}-", std::process::id())).tempdir()
 }
 
-fn remove_left_folders(parent: &Path) {
+pub(super) fn remove_left_folders(parent: &Path) {
     let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
     for entry in entries {
         let name = entry.file_name();

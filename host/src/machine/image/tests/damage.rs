@@ -1,6 +1,6 @@
 //! Disks that somebody uses, and disks that change or fail while they are read.
 
-use std::io::ErrorKind;
+use std::io::{BufRead, ErrorKind};
 
 use super::super::DiskChanged;
 use super::*;
@@ -143,26 +143,55 @@ fn the_reader_of_an_image_ends_with_its_disk_and_a_killed_one_is_reported() {
     let (raw, _) = raw_disk(folder.path());
     let image = folder.path().join("a.qcow2");
     convert(&raw, "qcow2", &[], &image);
-    let readers = || -> Vec<u32> {
-        let Ok(processes) = std::fs::read_dir("/proc") else { return vec![] };
-        let ids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        ids.filter(|id: &u32| {
-            let line = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
-            String::from_utf8_lossy(&line).contains(image.to_str().unwrap())
-        })
-        .collect()
-    };
     let disk = open(&image, DiskFormat::Auto).unwrap();
-    assert_eq!(readers().len(), 1);
+    assert_eq!(readers(&image).len(), 1);
     drop(disk);
-    assert_eq!(readers(), Vec::<u32>::new());
+    wait_until(|| readers(&image).is_empty());
 
     let disk = open(&image, DiskFormat::Auto).unwrap();
-    let pid = rustix::process::Pid::from_raw(readers()[0].cast_signed()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).unwrap();
+    rustix::process::kill_process(readers(&image)[0], rustix::process::Signal::KILL).unwrap();
     let mut buffer = vec![0; 4096];
     // A request may still be answered while the kernel takes the process down.
     wait_until(|| disk.read_at(0, &mut buffer).is_err());
     let error = disk.read_at(0, &mut buffer).unwrap_err();
     assert!(matches!(changed(&error), DiskChanged::ReaderEnded { .. }), "{error:?}");
+}
+
+#[test]
+fn a_killed_appliance_leaves_no_reader_behind() {
+    const IMAGE: &str = "HOLDFAST_TEST_IMAGE";
+    if let Some(image) = std::env::var_os(IMAGE) {
+        let _disk = open(Path::new(&image), DiskFormat::Auto).unwrap();
+        println!("open");
+        // Ends with this process only.
+        let _ = std::io::stdin().read_line(&mut String::new());
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (raw, _) = raw_disk(folder.path());
+    let image = folder.path().join("a.qcow2");
+    convert(&raw, "qcow2", &[], &image);
+    let name = std::thread::current().name().unwrap().to_owned();
+    let mut appliance = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", &name, "--nocapture"])
+        .env(IMAGE, &image)
+        .env("TMPDIR", folder.path())
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = std::io::BufReader::new(appliance.stdout.take().unwrap()).lines();
+    assert!(said.any(|line| line.unwrap().contains("open")));
+    assert_eq!(readers(&image).len(), 1);
+    appliance.kill().unwrap();
+    appliance.wait().unwrap();
+    wait_until(|| readers(&image).is_empty());
+
+    let left = || {
+        let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_string_lossy().starts_with("holdfast-disk-")).count()
+    };
+    assert_eq!(left(), 1, "a killed process cannot clean up");
+    super::super::qemu_nbd::remove_left_folders(folder.path());
+    assert_eq!(left(), 0, "the next one does it");
 }

@@ -4,6 +4,7 @@ mod damage;
 mod exporting;
 mod hostile;
 mod reading;
+mod vaulted;
 
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -108,6 +109,18 @@ impl Drop for Writer {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The qemu-nbd processes that read an image for us.
+fn readers(image: &Path) -> Vec<rustix::process::Pid> {
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let ids = processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let reads = |id: &i32| {
+        let line = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line);
+        line.contains("--read-only") && line.contains(image.to_str().unwrap())
+    };
+    ids.filter(reads).filter_map(rustix::process::Pid::from_raw).collect()
 }
 
 fn wait_until(mut condition: impl FnMut() -> bool) {
