@@ -10,6 +10,7 @@
 //! then `sealed length` bytes: AES-256-GCM over the (compressed) slots, with the header authenticated
 //! ```
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::error::{Result, VaultError};
@@ -193,12 +194,18 @@ impl Frame {
         let expected = header.content_len().ok_or("a frame's header makes no sense")?;
         let content = match header.codec {
             RAW => sealed,
-            _ => zstd::bulk::decompress(&sealed, expected).map_err(|_| "a frame does not decompress")?,
+            _ => decompress(&sealed, expected).ok_or("a frame does not decompress")?,
         };
         if content.len() != expected {
             return Err("a frame has the wrong length");
         }
         Ok(Self { content, slot_len: header.slot_len })
+    }
+
+    /// Neighbouring slots at once.
+    pub(crate) fn slots(&self, first: usize, count: usize) -> Option<&[u8]> {
+        let start = first.checked_mul(self.slot_len)?;
+        self.content.get(start..start.checked_add(count.checked_mul(self.slot_len)?)?)
     }
 
     pub(crate) fn slot(&self, number: usize) -> Option<&[u8]> {
@@ -209,8 +216,20 @@ impl Frame {
     pub(crate) fn slot_count(&self) -> usize {
         self.content.len().checked_div(self.slot_len).unwrap_or(0)
     }
+}
 
-    pub(crate) fn len(&self) -> usize {
-        self.content.len()
-    }
+thread_local! {
+    /// Making a decompressor costs more than a frame's decompression; one per thread is kept.
+    static DECOMPRESSOR: RefCell<Option<zstd::bulk::Decompressor<'static>>> = const { RefCell::new(None) };
+}
+
+/// At most `room` bytes of content.
+fn decompress(packed: &[u8], room: usize) -> Option<Vec<u8>> {
+    DECOMPRESSOR.with_borrow_mut(|kept| {
+        let decompressor = match kept {
+            Some(decompressor) => decompressor,
+            None => kept.insert(zstd::bulk::Decompressor::new().ok()?),
+        };
+        decompressor.decompress(packed, room).ok()
+    })
 }

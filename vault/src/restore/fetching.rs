@@ -48,25 +48,20 @@ impl Job {
         whole.then_some(frame)
     }
 
-    /// Writes the blocks of an opened and checked frame, neighbours at once.
+    /// Writes the blocks of an opened and checked frame; what are neighbours both here and on the disk at once.
     fn write_frame(&self, frame: &Frame, need: &FrameNeed) -> Result<()> {
-        let mut blocks: Vec<(u64, &[u8])> = need
-            .blocks
-            .iter()
-            .filter_map(|(slot, need)| Some((need.offset, frame.slot(usize::from(*slot))?)))
-            .collect();
-        blocks.sort_unstable_by_key(|(offset, _)| *offset);
-        let mut buffer: Vec<u8> = Vec::with_capacity(frame.len());
-        let mut start = 0;
-        for (offset, content) in blocks {
-            if start + buffer.len() as u64 != offset {
-                self.write(start, &buffer)?;
-                buffer.clear();
-                start = offset;
+        let block = self.map.shape.block_size;
+        let mut blocks: Vec<(u64, usize)> =
+            need.blocks.iter().map(|(slot, need)| (need.offset, usize::from(*slot))).collect();
+        blocks.sort_unstable();
+        for run in blocks.chunk_by(|a, b| a.0 + block == b.0 && a.1 + 1 == b.1) {
+            if let Some((offset, slot)) = run.first()
+                && let Some(content) = frame.slots(*slot, run.len())
+            {
+                self.write(*offset, content)?;
             }
-            buffer.extend_from_slice(content);
         }
-        self.write(start, &buffer)
+        Ok(())
     }
 
     /// Looks for each block by itself.
