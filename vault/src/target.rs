@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{FallocateFlags, FileType, SeekFrom, fallocate, fstat, seek};
 
-const ZEROES: [u8; 64 << 10] = [0; 64 << 10];
+static ZEROES: [u8; 64 << 10] = [0; 64 << 10];
 
 /// A disk to restore to. Called from several threads at once, each with its own range; calls may block.
 pub trait DiskWriter: Send + Sync {

@@ -1,5 +1,10 @@
 //! A vault of each format that ever was opens for ever. `golden/v1` was made by the code that first wrote format 1.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may stop at the first surprise")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test may stop at the first surprise"
+)]
 
 mod support;
 

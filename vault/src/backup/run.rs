@@ -168,11 +168,8 @@ fn work(vault: &Inner, job: &Job) -> Result<Work> {
             let outgoing = outgoing;
             upload(&vault.objects, &job.handle, &outgoing)
         });
-        let made = read_disks(job, &writer, threads).and_then(|(used, roots)| {
-            let stored = (&writer.stored, &writer.incompressible);
-            let (stored, incompressible) = (stored.0.load(Relaxed), stored.1.load(Relaxed));
-            Ok((used, roots, stored, incompressible))
-        });
+        let made = read_disks(job, &writer, threads);
+        let (stored, incompressible) = (writer.stored.load(Relaxed), writer.incompressible.load(Relaxed));
         let closed = match &made {
             Ok(_) => writer.close(),
             Err(_) => {
@@ -181,7 +178,7 @@ fn work(vault: &Inner, job: &Job) -> Result<Work> {
             }
         };
         let packs = uploader.join().map_err(|_| VaultError::Internal { doing: "storing packs" })??;
-        let (mut used, roots, stored, incompressible) = made?;
+        let (mut used, roots) = made?;
         closed?;
         used.extend(packs.iter().map(|pack| pack.name));
         Ok(Work { roots, packs, used, stored, incompressible })

@@ -114,9 +114,8 @@ impl Faulty {
     /// Waits until all allowed operations passed and another one waits, or `done` is true.
     pub async fn settled(&self, done: impl Fn() -> bool) {
         let gate = self.gate.as_ref().unwrap();
-        while !done()
-            && !(gate.waiting.load(SeqCst) > 0 && gate.passed.load(SeqCst) == gate.allowed.load(SeqCst))
-        {
+        let waits = || gate.waiting.load(SeqCst) > 0 && gate.passed.load(SeqCst) == gate.allowed.load(SeqCst);
+        while !(done() || waits()) {
             tokio::task::yield_now().await;
         }
     }
