@@ -9,6 +9,8 @@
     reason = "a test stops at the first surprise"
 )]
 
+#[path = "plugins/backup.rs"]
+mod backup;
 #[path = "plugins/bench.rs"]
 mod bench;
 #[path = "plugins/cancelling.rs"]

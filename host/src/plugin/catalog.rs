@@ -128,4 +128,4 @@ pub fn in_this_binary() -> Result<Vec<Package>, PackageError> {
     BUNDLED.iter().map(|bytes| Package::read(Bytes::from_static(bytes))).collect()
 }
 
-const BUNDLED: &[&[u8]] = &[];
+include!(concat!(env!("OUT_DIR"), "/bundled.rs"));

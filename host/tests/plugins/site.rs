@@ -31,6 +31,17 @@ pub(crate) struct Memory {
     /// Operations that are waiting to be cancelled.
     pub(crate) waiting: std::sync::atomic::AtomicU32,
     pub(crate) audit_fails: std::sync::atomic::AtomicBool,
+    /// What comes of backing a server up; otherwise an empty point, and `slow` waits to be cancelled.
+    made: Mutex<BTreeMap<String, Made>>,
+    /// How often retention was applied.
+    applied: std::sync::atomic::AtomicU32,
+}
+
+/// What comes of backing a server up.
+#[derive(Clone, Copy)]
+pub(crate) enum Made {
+    Sizes(PointSizes),
+    Fails(&'static str),
 }
 
 pub(crate) fn engines(memory: &Arc<Memory>) -> Engines {
@@ -68,6 +79,16 @@ impl Memory {
             by: "test".into(),
             at: DateTime::UNIX_EPOCH,
         });
+    }
+
+    /// From now on, backing this server up comes to this.
+    pub(crate) fn make(&self, server: &str, made: Made) {
+        self.made.lock().insert(server.to_owned(), made);
+    }
+
+    /// How often retention was applied.
+    pub(crate) fn applied(&self) -> u32 {
+        self.applied.load(std::sync::atomic::Ordering::SeqCst)
     }
 
     /// Audit records as `action verdict`.
@@ -128,7 +149,11 @@ impl RecoveryPoints for Memory {
         origin: &Origin,
         work: &Work,
     ) -> Result<String, OperationError> {
-        if server.name.as_str() == "slow" {
+        let made = self.made.lock().get(server.name.as_str()).copied();
+        if let Some(Made::Fails(why)) = made {
+            return Err(OperationError::Failed(why.to_owned()));
+        }
+        if made.is_none() && server.name.as_str() == "slow" {
             self.waiting.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
             work.cancel().cancelled().await;
             self.waiting.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
@@ -145,13 +170,17 @@ impl RecoveryPoints for Memory {
             held: false,
             expired: None,
             run: Some(origin.run),
-            sizes: PointSizes::default(),
+            sizes: match made {
+                Some(Made::Sizes(sizes)) => sizes,
+                _ => PointSizes::default(),
+            },
             disks: Vec::new(),
             verified: None,
         });
         Ok(id)
     }
-    async fn hold(&self, _: &VaultName, _: &str, _: &str, _: &PluginId) -> Result<(), EngineError> {
+    async fn hold(&self, _: &VaultName, id: &str, _: &str, _: &PluginId) -> Result<(), EngineError> {
+        self.points.lock().iter_mut().filter(|point| point.id == id).for_each(|point| point.held = true);
         Ok(())
     }
     async fn release(&self, _: &VaultName, _: &str, _: &PluginId) -> Result<(), EngineError> {
@@ -178,6 +207,7 @@ impl Retention for Memory {
         _: &VaultName,
         _: RetentionRule,
     ) -> Result<Vec<String>, EngineError> {
+        self.applied.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
         Ok(Vec::new())
     }
     async fn expire(&self, _: &VaultName, _: &str) -> Result<(), EngineError> {

@@ -18,7 +18,15 @@ pub trait Plugin {
 #[macro_export]
 macro_rules! export_plugin {
     ($plugin:ident) => {
+        // Natively there is no host to export to, and the exports' names are none a native linker takes.
+        #[cfg(not(target_arch = "wasm32"))]
+        const _: (
+            fn(&str) -> Result<$crate::Outcome, $crate::Failure>,
+            fn(&str) -> Vec<$crate::Problem>,
+        ) = (<$plugin as $crate::Plugin>::run, <$plugin as $crate::Plugin>::check_settings);
+
         #[doc(hidden)]
+        #[cfg(target_arch = "wasm32")]
         mod holdfast_plugin_export {
             #![allow(unsafe_code, reason = "the component's exports are foreign functions")]
             use $crate::exported::{Guest, log_panics};
