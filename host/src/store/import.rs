@@ -11,14 +11,25 @@ use std::{path::PathBuf, time::Duration};
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 
-/// Quiet after a change of settings before an export follows it.
-const QUIET: Duration = Duration::from_secs(10);
-/// How long changes that keep coming can put it off.
-const LONGEST: Duration = Duration::from_secs(120);
+/// How eagerly exports are kept fresh.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// Quiet after a change of settings before an export follows it.
+    pub(super) quiet: Duration,
+    /// How long changes that keep coming can put it off.
+    pub(super) longest: Duration,
+    /// How often the age of the newest export is looked at.
+    pub(super) look: Duration,
+}
+
+const PACE: Pace = Pace {
+    quiet: Duration::from_secs(10),
+    longest: Duration::from_secs(120),
+    look: Duration::from_secs(15 * 60),
+};
+
 /// Without any change of settings.
 const DAY: TimeDelta = TimeDelta::days(1);
-/// How often the age of the newest export is looked at.
-const LOOK: Duration = Duration::from_secs(15 * 60);
 /// Journal that is put into an export rather than kept growing.
 const JOURNAL_BYTES: u64 = 32 << 20;
 
@@ -81,6 +92,10 @@ impl Store {
 
     /// Keeps an export that is never older than a day nor than the last change of settings, until cancelled.
     pub async fn keep_exported(&self, clock: SharedClock, stop: CancellationToken) {
+        self.keep_exported_at(PACE, clock, stop).await;
+    }
+
+    pub(super) async fn keep_exported_at(&self, pace: Pace, clock: SharedClock, stop: CancellationToken) {
         let mut changes = self.subscribe();
         loop {
             if self.export_is_due(clock.now())
@@ -90,12 +105,12 @@ impl Store {
             }
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep(pace.look) => {}
                 changed = setting_changed(&mut changes) => {
                     if !changed {
                         return;
                     }
-                    settle_down(&mut changes, &stop).await;
+                    settle_down(pace, &mut changes, &stop).await;
                     if let Err(error) = self.save_export(clock.now()).await {
                         tracing::warn!(%error, "the state could not be exported");
                     }
@@ -128,11 +143,12 @@ async fn setting_changed(changes: &mut broadcast::Receiver<Change>) -> bool {
 }
 
 /// Waits until settings have been quiet for a while.
-async fn settle_down(changes: &mut broadcast::Receiver<Change>, stop: &CancellationToken) {
-    let quiet = async { while let Ok(true) = tokio::time::timeout(QUIET, setting_changed(changes)).await {} };
+async fn settle_down(pace: Pace, changes: &mut broadcast::Receiver<Change>, stop: &CancellationToken) {
+    let quiet =
+        async { while let Ok(true) = tokio::time::timeout(pace.quiet, setting_changed(changes)).await {} };
     tokio::select! {
         () = stop.cancelled() => {}
-        _late = tokio::time::timeout(LONGEST, quiet) => {}
+        _late = tokio::time::timeout(pace.longest, quiet) => {}
     }
 }
 

@@ -47,6 +47,8 @@ mod table;
 mod tree;
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;
 
 pub use alerts::{Alerts, NewAlert};

@@ -1,5 +1,3 @@
-//! The store as other rooms use it, on a real directory.
-
 //! The store through its own tables: what is kept, in which order, and what a reopened one still knows.
 
 use super::*;
@@ -284,4 +282,97 @@ async fn a_closed_store_refuses_writes_and_still_reads() {
     store.close();
     assert!(store.servers.put(&server("db2").name, &server("db2")).await.is_err());
     assert_eq!(store.servers.list().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn an_export_taken_in_elsewhere_gives_the_same_state() {
+    let (_directory, store) = open();
+    store.servers.put(&server("db1").name, &server("db1")).await.unwrap();
+    let run = store.runs.create(run_of("a", 0)).await.unwrap();
+    store.alerts.raise(alert("db1", Severity::Warning), at(0)).await.unwrap();
+    store.audit.append(entry("db1")).await.unwrap();
+    let text = store.export_text(at(1)).await.unwrap();
+    assert!(!text.contains("sessions") && serde_json::from_str::<serde_json::Value>(&text).is_ok());
+    let (_elsewhere, other) = open();
+    for _ in 0..9 {
+        other.runs.create(run_of("b", 0)).await.unwrap();
+    }
+    let copy = other.import_text(&text, "user:eva", at(2)).await.unwrap();
+    assert_eq!(other.servers.list().unwrap(), store.servers.list().unwrap());
+    assert_eq!(other.runs.list(&RunFilter::default()).unwrap(), [run.clone()]);
+    assert_eq!(other.runs.unsettled().unwrap(), [run]);
+    assert_eq!(other.alerts.open().unwrap(), store.alerts.open().unwrap());
+    assert_eq!(other.audit.verify_chain().unwrap(), Ok(2));
+    assert_eq!(other.audit.list(None, 1).unwrap()[0].action, "state.import");
+    // Numbers that this appliance gave out before are not used again.
+    assert_eq!(other.runs.create(run_of("a", 3)).await.unwrap().id, RunId(10));
+    let before = std::fs::read_to_string(copy).unwrap();
+    other.import_text(&before, "user:eva", at(4)).await.unwrap();
+    assert_eq!(other.runs.list(&RunFilter::default()).unwrap().len(), 9);
+}
+
+#[tokio::test]
+async fn an_export_that_is_not_right_changes_nothing() {
+    let (directory, store) = open();
+    store.servers.put(&server("db1").name, &server("db1")).await.unwrap();
+    let text = store.export_text(at(1)).await.unwrap();
+    let (body, _) = text.split_once(",\n\"blake3\"").unwrap();
+    let without = |old: &str, new: &str| format!("{}}}", body.replace(old, new));
+    let bad = [
+        ("rubbish".to_owned(), "not a Holdfast export"),
+        (text.replace("db1", "db2"), "damaged or was changed"),
+        (without("\"db1\":{", "\"db2\":{"), "servers record db2: it says it is db1"),
+        (without("\"disks\"", "\"disk\""), "servers record db1"),
+        (without("\"servers\":", "\"serfers\":"), "table serfers"),
+        (without("\"holdfast-state\":1", "\"holdfast-state\":9"), "state version 9"),
+    ];
+    for (text, expected) in bad {
+        let said = store.import_text(&text, "user:eva", at(2)).await.unwrap_err().to_string();
+        assert!(said.contains(expected) && said.contains("nothing was changed"), "{said}");
+    }
+    assert_eq!(store.servers.list().unwrap().len(), 1);
+    assert!(!directory.path().join("exports").exists());
+    let on_purpose = without("\"rpo_minutes\":1440", "\"rpo_minutes\":7");
+    store.import_text(&on_purpose, "user:eva", at(2)).await.unwrap();
+    assert_eq!(store.servers.list().unwrap()[0].rpo_minutes, 7);
+}
+
+#[tokio::test]
+async fn exports_are_private_bounded_and_free_the_journal_behind_them() {
+    use std::os::unix::fs::PermissionsExt;
+    let (directory, store) = open();
+    for round in 0..i64::try_from(export::KEPT).unwrap() + 5 {
+        store.settings.put(Settings::SITE_NAME, &round).await.unwrap();
+        let path = store.save_export(at(round)).await.unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    assert_eq!(store.exports().len(), export::KEPT);
+    assert!(journal::files(&directory.path().join("journal")).len() <= 3);
+    assert_eq!(store.exports()[0].written(), Some(at(i64::try_from(export::KEPT).unwrap() + 4)));
+}
+
+#[tokio::test]
+async fn a_change_of_settings_is_followed_by_an_export() {
+    let (_directory, store) = open();
+    let clock = crate::clock::HandClock::new(at(0));
+    let stop = tokio_util::sync::CancellationToken::new();
+    let keeping = tokio::spawn({
+        let (store, stop) = (store.clone(), stop.clone());
+        let (quiet, look) = (std::time::Duration::from_millis(1), std::time::Duration::from_secs(900));
+        let pace = import::Pace { quiet, longest: look, look };
+        async move { store.keep_exported_at(pace, clock, stop).await }
+    });
+    let wait_for = |count: usize| {
+        let store = store.clone();
+        async move {
+            while store.exports().len() < count {
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    wait_for(1).await;
+    store.servers.put(&server("db1").name, &server("db1")).await.unwrap();
+    wait_for(2).await;
+    stop.cancel();
+    keeping.await.unwrap();
 }
