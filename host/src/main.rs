@@ -3,9 +3,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Before anything else: a compiling child must bound itself before it has threads.
-    if let Some(code) = holdfast::plugin::compile::run_as_child(std::env::args_os()) {
-        return code;
+    match holdfast::plugin::compile::run_as_child(std::env::args_os()) {
+        Some(code) => code,
+        None => holdfast::cli::main(),
     }
-    holdfast::cli::main()
 }

@@ -26,8 +26,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("vaults", &["store"]),
     ("store", &[]),
     ("admin", &["store"]),
-    // A client of the API; `serve` and `try` start an appliance, and nothing but that.
-    ("cli", &["admin::api", "appliance"]),
+    // A client of the API; `serve` and `try` start an appliance, and nothing but that. An author's tools are pure
+    // functions over a package, and without an appliance a disk is written and compared by the same code as with one.
+    ("cli", &["admin::api", "appliance", "machine::image", "plugin::keys", "plugin::package"]),
     ("model", &[]),
     ("clock", &[]),
 ];

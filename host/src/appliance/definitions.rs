@@ -93,7 +93,8 @@ impl DefinitionDesk {
 
     async fn checked_job(&self, job: &Job) -> Result<(), OrderError> {
         for rule in &job.schedules {
-            schedule::preview(rule, self.desk.clock.now(), 1).map_err(|error| OrderError::Invalid(error.to_string()))?;
+            schedule::preview(rule, self.desk.clock.now(), 1)
+                .map_err(|error| OrderError::Invalid(error.to_string()))?;
         }
         let Work::Plugin { plugin, job: entry, settings } = &job.work else { return Ok(()) };
         let now = self.desk.clock.now();

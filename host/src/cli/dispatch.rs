@@ -5,6 +5,10 @@ use super::{context::Context, failure::Failure, *};
 /// What can be asked.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Command {
+    /// Run the appliance
+    Serve(serve::Arguments),
+    /// Run an appliance with something to protect, to see what it does
+    Try(trial::Arguments),
     /// Protected servers
     #[command(subcommand)]
     Server(server::Command),
@@ -51,6 +55,8 @@ pub(super) enum Command {
 
 pub(super) fn run(command: Command, context: Context) -> Result<(), Failure> {
     match command {
+        Command::Serve(arguments) => wait(serve::run(arguments, &context)),
+        Command::Try(arguments) => wait(trial::run(arguments, &context)),
         Command::Server(command) => wait(server::run(command, &context)),
         Command::Vault(command) => wait(vault::run(command, &context)),
         Command::Backup(arguments) => wait(backup::run(arguments, &context)),
@@ -71,10 +77,8 @@ pub(super) fn run(command: Command, context: Context) -> Result<(), Failure> {
     }
 }
 
-/// Clients ask one thing at a time: one thread is enough.
 fn wait(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format!("no thread could be started ({error}); nothing was done")))?

@@ -1,6 +1,6 @@
 //! `holdfast plugin`: what is installed and what it is permitted.
 
-use super::{context::Context, failure::Failure, plugin_text};
+use super::{context::Context, failure::Failure, plugin_text, plugin_tools};
 use crate::{
     admin::api::plugins::{GrantOrder, Inspection},
     model::{
@@ -60,6 +60,12 @@ pub(super) enum Command {
         /// The plugin
         id: PluginId,
     },
+    /// For authors: put a manifest into a component
+    Pack(plugin_tools::Pack),
+    /// For authors: sign a package
+    Sign(plugin_tools::Sign),
+    /// For authors: make a signing key
+    Keygen(plugin_tools::Keygen),
     /// Remove a plugin with its grants and its state
     Remove {
         /// The plugin
@@ -77,6 +83,9 @@ fn parse_capability(text: &str) -> Result<Capability, String> {
 pub(super) async fn run(command: Command, context: &Context) -> Result<(), Failure> {
     let client = context.client()?;
     match command {
+        Command::Pack(arguments) => plugin_tools::pack(&arguments, context),
+        Command::Sign(arguments) => plugin_tools::sign(&arguments, context),
+        Command::Keygen(arguments) => plugin_tools::keygen(&arguments, context),
         Command::List => {
             let plugins: Vec<InstalledPlugin> = client.get("/plugins").await?;
             context.print(&plugins, |plugins| plugin_text::table(context, plugins))
@@ -124,7 +133,8 @@ fn scope<T>(named: Vec<T>, narrowed: bool) -> Scope<T> {
     if named.is_empty() && !narrowed { Scope::All } else { Scope::Only(named) }
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+/// The bytes of a package file.
+pub(super) fn read(file: &Path) -> Result<Vec<u8>, Failure> {
     std::fs::read(file).map_err(|error| {
         Failure::failed(format!(
             "{} cannot be read ({error}); nothing was changed: check the path",

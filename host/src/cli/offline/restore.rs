@@ -10,7 +10,10 @@ use super::{
     failed, open,
     watch::watch,
 };
-use crate::model::job::RestoreFormat;
+use crate::{
+    machine::image::export::ImageExport,
+    model::{job::RestoreFormat, server::DiskFormat},
+};
 use chrono::TimeDelta;
 use holdfast_vault::{
     Control, DiskWriter, FileTarget, PointId, RecoveryPoint, RestoreReport, RestoreRequest, Vault,
@@ -68,39 +71,67 @@ async fn one(
         std::fs::create_dir_all(parent).map_err(|error| cannot_write(&path, &error))?;
     }
     let began = Instant::now();
-    let target = target(&path, arguments.format, arguments.overwrite)?;
+    let target = Target::begin(&path, arguments.format, arguments.overwrite)?;
     let control = Control::new();
     let request = RestoreRequest {
         point: point.id,
         disk: disk.to_owned(),
-        target,
-        only_what_differs: arguments.overwrite && arguments.format == RestoreFormat::Raw,
+        target: target.writer(),
+        only_what_differs: matches!(target, Target::InPlace(_)),
     };
     let work = vault.restore_disk(request, &control);
     let report = watch(&format!("{disk} to {}", path.display()), !context.json, &control, work).await?;
+    target.finish(&control).await?;
     let seconds = began.elapsed().as_secs_f64();
     Ok(Written { point: point.id, disk: disk.to_owned(), target: path, seconds, report })
 }
 
-fn target(path: &Path, format: RestoreFormat, overwrite: bool) -> Result<Arc<dyn DiskWriter>, Failure> {
-    match format {
-        RestoreFormat::Raw => {
-            let opened = match path.exists() && overwrite {
-                true => FileTarget::existing(path),
-                false => FileTarget::create(path),
-            };
-            Ok(Arc::new(opened.map_err(|error| cannot_write(path, &error))?))
+/// What a disk is written to.
+enum Target {
+    /// A file that appears whole or not at all.
+    New(Box<ImageExport>),
+    /// A file or block device that is there already; only what differs is written.
+    InPlace(Arc<FileTarget>),
+}
+
+impl Target {
+    fn begin(path: &Path, format: RestoreFormat, overwrite: bool) -> Result<Self, Failure> {
+        let format = match format {
+            RestoreFormat::Raw if overwrite && path.exists() => {
+                let there = FileTarget::existing(path).map_err(|error| cannot_write(path, &error))?;
+                return Ok(Self::InPlace(Arc::new(there)));
+            }
+            RestoreFormat::Raw => DiskFormat::Raw,
+            RestoreFormat::Qcow2 => DiskFormat::Qcow2,
+        };
+        let export = ImageExport::begin(path, format, overwrite)
+            .map_err(|error| Failure::failed(error.to_string()))?;
+        Ok(Self::New(Box::new(export)))
+    }
+
+    fn writer(&self) -> Arc<dyn DiskWriter> {
+        match self {
+            Self::New(export) => export.writer(),
+            Self::InPlace(there) => Arc::clone(there) as Arc<dyn DiskWriter>,
         }
-        RestoreFormat::Qcow2 => Err(Failure::failed(format!(
-            "qcow2 needs an appliance; nothing was written to {}: restore to raw, and convert it with `qemu-img convert -O qcow2`",
-            path.display()
-        ))),
+    }
+
+    async fn finish(self, control: &Control) -> Result<(), Failure> {
+        let Self::New(export) = self else { return Ok(()) };
+        let control = control.clone();
+        let finished = tokio::task::spawn_blocking(move || export.finish(&|| control.is_cancelled())).await;
+        finished
+            .map_err(|error| {
+                Failure::failed(format!(
+                    "the restored disk was not put in place ({error}); nothing was written: report this"
+                ))
+            })?
+            .map_err(|error| Failure::failed(error.to_string()))
     }
 }
 
 fn cannot_write(path: &Path, error: &std::io::Error) -> Failure {
     let remedy = match error.kind() {
-        std::io::ErrorKind::AlreadyExists => "it exists already: choose another place, or add --overwrite",
         std::io::ErrorKind::PermissionDenied => "this user may not write there: choose another place or user",
         _ => "choose another place",
     };
