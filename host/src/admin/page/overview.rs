@@ -247,7 +247,7 @@ fn fleet_line(admin: &Admin, visitor: &Visitor, line: &Line, now: DateTime<Utc>)
             div class="fact" {
                 p class="label" { "Next run" }
                 @if let Some(run) = line.running {
-                    p { a href={"/runs/" (run)} { (icon(Icon::Busy)) " under way" } }
+                    p { a href={"/runs/" (run)} { (icon(Icon::Busy)) "under way" } }
                 } @else if let Some(at) = line.next {
                     p title=(words::full(at, admin.zone)) { (words::age(now, at)) }
                     p class="small" { (words::moment(now, at, admin.zone)) }
@@ -271,7 +271,7 @@ fn newest(standing: &Standing, rpo_minutes: u32, now: DateTime<Utc>) -> Markup {
             (meter(standing.used))
             p class="small" { (consistency_in_words(*consistency)) }
         } @else {
-            p { strong { "none" } " " span class="small" { "· at most " (words::target(rpo_minutes)) " old is wanted" } }
+            p { strong { "none" } " " span class="small" { "· at most " (words::target(rpo_minutes)) " old wanted" } }
         }
     }
 }
