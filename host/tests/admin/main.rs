@@ -13,6 +13,10 @@
 mod browser;
 mod entering;
 mod gate;
+mod pages;
 #[path = "../../examples/pages/ports.rs"]
 mod ports;
 mod roles;
+#[path = "../../examples/pages/seed.rs"]
+mod seed;
+mod serving;

@@ -105,7 +105,7 @@ pub async fn stand(State(admin): State<Admin>, mut request: Request, next: Next)
 pub enum Refusal {
     /// A name that is not ours.
     #[error(
-        "the address in the browser is not a name of this appliance; nothing was done; use its IP address, or start it with --name and that name"
+        "the address in the browser is not a name of this appliance; nothing was done; use its IP address or its own host name"
     )]
     Host,
     /// Another site's page sent it.

@@ -151,7 +151,7 @@ table! {
     POST post "/alerts/{id}/resolve" alerts::resolve, OPERATOR;
 
     GET get "/audit" audit::list, VIEWER;
-    GET get "/people" people::list, VIEWER;
+    GET get "/people" people::list, OWNER;
     POST post "/people" people::add, OWNER;
     POST post "/people/{name}/role" people::set_role, OWNER;
     POST post "/people/{name}/password" people::set_password, OWNER;

@@ -185,7 +185,7 @@ fn log(admin: &Admin, run: &Run) -> Answer<Markup> {
         section class="card" {
             h2 { "Log" }
             @if lines.is_empty() { p class="calm" { "It has said nothing." } }
-            @if left_out > 0 { p class="small" { (left_out) " older lines are left out here; the command line shows all: " code { "holdfast runs log " (run.id) } } }
+            @if left_out > 0 { p class="small" { (left_out) " older lines are left out here; the command line shows all: " code { "holdfast runs " (run.id) " --log" } } }
             ol class="log" {
                 @for numbered in &lines {
                     @let line = &numbered.line;

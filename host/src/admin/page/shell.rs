@@ -95,11 +95,16 @@ impl Shell<'_> {
         document(self.title, true, body).into_string()
     }
 
+    /// Whether the visitor's role reaches that place.
+    fn is_open(&self, place: Place) -> bool {
+        place != Place::People || self.visitor.may(Role::Owner)
+    }
+
     fn navigation(&self) -> Markup {
         let worst = self.admin.ports.upkeep.worst();
         html! {
             nav aria-label="Main" {
-                @for (place, address, name) in PLACES {
+                @for (place, address, name) in PLACES.into_iter().filter(|place| self.is_open(place.0)) {
                     a href=(address) aria-current=[(place == self.place).then_some("page")] {
                         (name)
                         @if place == Place::Alerts { (alert_mark(worst)) }
