@@ -101,7 +101,16 @@ fn every_misdeed_ends_in_words_and_a_backup_beside_them_succeeds() {
     assert!(said.contains("servers"), "inspect hides an import that the manifest does not name:\n{said}");
     appliance.cli(&["plugin", "install", package.to_str().unwrap()]);
     appliance.cli(&[
-        "job", "add", "backup", "--plugin", "holdfast.backup", "--job", "backup", "--set", "vault=local", "--cron",
+        "job",
+        "add",
+        "backup",
+        "--plugin",
+        "holdfast.backup",
+        "--job",
+        "backup",
+        "--set",
+        "vault=local",
+        "--cron",
         "*/2 * * * * *",
     ]);
     for (job, _, _) in MISDEEDS {
@@ -110,7 +119,11 @@ fn every_misdeed_ends_in_words_and_a_backup_beside_them_succeeds() {
     }
     for (job, state, cause) in MISDEEDS {
         let run = settled(&appliance, job);
-        assert_eq!((run["state"].as_str(), run["cause"].as_str()), (Some(state), Some(cause)), "{job}: {run}");
+        assert_eq!(
+            (run["state"].as_str(), run["cause"].as_str()),
+            (Some(state), Some(cause)),
+            "{job}: {run}"
+        );
         let message = run["message"].as_str().unwrap();
         assert!(message.len() > 10, "{job} ended without words: {run}");
         eprintln!("{job}: {message}");

@@ -9,7 +9,10 @@ use crate::{
 /// Where other programs may be started, and why there.
 const START_PROGRAMS: &[(&str, &str)] = &[
     ("host/src/machine", "disks in foreign formats are read through a private qemu-nbd"),
-    ("host/src/cli/trial/disk", "the demo's disk gets a real file system from mke2fs and changes through debugfs"),
+    (
+        "host/src/cli/trial/disk",
+        "the demo's disk gets a real file system from mke2fs and changes through debugfs",
+    ),
     ("host/src/plugin/compile", "a component is compiled in a child process, where it can be bounded"),
 ];
 

@@ -92,10 +92,7 @@ impl DefinitionDesk {
     }
 
     async fn checked_job(&self, job: &Job) -> Result<(), OrderError> {
-        for rule in &job.schedules {
-            schedule::preview(rule, self.desk.clock.now(), 1)
-                .map_err(|error| OrderError::Invalid(error.to_string()))?;
-        }
+        schedule::check_all(&job.schedules).map_err(|error| OrderError::Invalid(error.to_string()))?;
         let Work::Plugin { plugin, job: entry, settings } = &job.work else { return Ok(()) };
         let now = self.desk.clock.now();
         let context = RunContext {
@@ -194,14 +191,14 @@ impl Definitions for DefinitionDesk {
     }
 
     fn next_run(&self, job: &Job) -> Option<DateTime<Utc>> {
-        schedule::next_run(job, self.desk.clock.now())
+        schedule::next_of(job, self.desk.clock.now())
     }
 
     fn backup_job_of(&self, server: &Server) -> Option<Job> {
         let jobs = self.desk.store.jobs.list().ok()?;
         let covering = jobs.into_iter().filter(|job| job.enabled && covers(job, server));
         let now = self.desk.clock.now();
-        covering.min_by_key(|job| schedule::next_run(job, now).unwrap_or(DateTime::<Utc>::MAX_UTC))
+        covering.min_by_key(|job| schedule::next_of(job, now).unwrap_or(DateTime::<Utc>::MAX_UTC))
     }
 }
 

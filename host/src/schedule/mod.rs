@@ -30,6 +30,4 @@ mod words;
 pub use check::{CheckSchedule, check, check_all};
 pub use due::Fire;
 pub use ticker::{Starts, Ticker};
-pub use timetable::{Timetable, next_of, preview};
-// The name by which the room `appliance` still asks for it.
-pub use timetable::next_of as next_run;
+pub use timetable::{next_of, preview};

@@ -55,6 +55,8 @@ impl DemoDisk {
             let mut command = command("mke2fs");
             command.args(["-q", "-F", "-t", "ext4", "-L", "demo", "-d"]).arg(origin).arg(&disk.image);
             succeeded("mke2fs", command.output())?;
+            // Once only: debugfs makes a directory that exists a second time, and damages the file system.
+            disk.debugfs("mkdir /srv\nmkdir /srv/shop\n")?;
         }
         disk.change()?;
         Ok(disk)
@@ -77,12 +79,15 @@ impl DemoDisk {
         let grown = fs::read_to_string(&log).unwrap_or_default() + &log_lines(&now, self.turn);
         fs::write(&log, grown).map_err(|error| cannot(&log, &error))?;
         fs::write(&data, orders(self.turn)).map_err(|error| cannot(&data, &error))?;
-        let script = self.staging.join("changes");
-        let lines = format!(
-            "mkdir /srv\nmkdir /srv/shop\nrm /srv/shop/shop.log\nwrite {} /srv/shop/shop.log\nrm /srv/shop/orders.db\nwrite {} /srv/shop/orders.db\n",
+        self.debugfs(&format!(
+            "rm /srv/shop/shop.log\nwrite {} /srv/shop/shop.log\nrm /srv/shop/orders.db\nwrite {} /srv/shop/orders.db\n",
             log.display(),
             data.display()
-        );
+        ))
+    }
+
+    fn debugfs(&self, lines: &str) -> Result<(), Failure> {
+        let script = self.staging.join("changes");
         fs::write(&script, lines).map_err(|error| cannot(&script, &error))?;
         let done = command("debugfs").arg("-w").arg("-f").arg(&script).arg(&self.image).output();
         succeeded("debugfs", done)
@@ -203,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn the_demos_file_system_changes_and_stays_sound() {
+    fn the_demos_file_system_changes_and_stays_sound_also_when_it_is_taken_again() {
         let directory = tempfile::tempdir().unwrap();
         let (room, origin) = (directory.path().join("room"), directory.path().join("origin"));
         fs::create_dir_all(&origin).unwrap();
@@ -215,10 +220,13 @@ mod tests {
         }
         assert!(before != fs::read(disk.path()).unwrap(), "three turns changed nothing");
         assert_eq!(DemoDisk::is_sound(disk.path()), Some(true));
+        let mut again = DemoDisk::make_from(&room, &origin, 4096).unwrap();
+        again.change().unwrap();
+        assert_eq!(DemoDisk::is_sound(disk.path()), Some(true), "taking the disk that is there damaged it");
         let said =
             command("debugfs").args(["-R", "cat /srv/shop/shop.log"]).arg(disk.path()).output().unwrap();
         let log = String::from_utf8(said.stdout).unwrap();
-        assert_eq!(log.lines().count() as u64, 4 * LOG_LINES, "the log did not grow");
+        assert_eq!(log.lines().count() as u64, 6 * LOG_LINES, "the log did not grow");
     }
 
     #[test]
