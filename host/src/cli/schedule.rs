@@ -66,19 +66,41 @@ pub(super) async fn run(command: Command, context: &Context) -> Result<(), Failu
     let Command::Preview { cron, rule, count } = command;
     let order = PreviewOrder { schedule: rule.schedule(&cron)?, after: Some(context.view.now()), count };
     let preview: Preview = context.client()?.post("/schedules/preview", &order).await?;
-    context.print(&preview, |preview| {
-        let zone = preview.times.iter().map(|at| format!("{}\n", context.view.with_age(*at)));
-        let mut text: String = zone.collect();
-        if preview.times.len() < count {
-            text.push_str("and never after that\n");
-        }
-        text
-    })
+    context.print(&preview, |preview| text(context, &rule.zone, preview, count))
+}
+
+/// Each time as the rule's own zone shows it, since that is what the rule was written for, and as it is here.
+fn text(context: &Context, zone: &str, preview: &Preview, count: usize) -> String {
+    let there: Option<chrono_tz::Tz> = zone.parse().ok();
+    let mut text = String::new();
+    for at in &preview.times {
+        let local = there.map(|there| at.with_timezone(&there).format("%a %Y-%m-%d %H:%M:%S %Z").to_string());
+        text.push_str(&format!("{}  here {}\n", local.unwrap_or_default(), context.view.with_age(*at)));
+    }
+    if preview.times.len() < count {
+        text.push_str("and never after that\n");
+    }
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::show::time::Viewpoint;
+
+    #[test]
+    fn times_are_shown_in_the_rules_zone_and_here() {
+        let mut context = Context::new(Default::default(), false);
+        let utc = chrono::FixedOffset::east_opt(0).unwrap();
+        context.view = Viewpoint::fixed("2026-03-28T12:00:00Z".parse().unwrap(), utc);
+        let times = vec!["2026-03-29T00:30:00Z".parse().unwrap(), "2026-03-29T23:30:00Z".parse().unwrap()];
+        assert_eq!(
+            text(&context, "Europe/Berlin", &Preview { times }, 3),
+            "Sun 2026-03-29 01:30:00 CET  here 2026-03-29 00:30:00 (in 12 h 30 min)\n\
+             Mon 2026-03-30 01:30:00 CEST  here 2026-03-29 23:30:00 (in 35 h 30 min)\n\
+             and never after that\n"
+        );
+    }
 
     #[test]
     fn windows_are_read_with_and_without_days() {

@@ -168,6 +168,7 @@ fn table(context: &Context, vaults: &[VaultDefinition]) -> String {
 fn details(context: &Context, shown: &Shown) -> String {
     let Shown { vault, usage } = shown;
     let saved = match usage.stored_bytes {
+        _ if usage.points == 0 => String::new(),
         0 => String::new(),
         #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
         stored => format!(" ({:.1} times what is stored)", usage.logical_bytes as f64 / stored as f64),
