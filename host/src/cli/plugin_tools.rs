@@ -24,7 +24,7 @@ pub(super) struct Pack {
     manifest: PathBuf,
     /// The package to write; it must not exist yet
     #[arg(long, value_name = "FILE")]
-    to: PathBuf,
+    out: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
@@ -36,13 +36,14 @@ pub(super) struct Sign {
     key: PathBuf,
     /// The signed package to write; it must not exist yet
     #[arg(long, value_name = "FILE")]
-    to: PathBuf,
+    out: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Keygen {
     /// Where to keep the key; it must not exist yet
-    file: PathBuf,
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
 }
 
 pub(super) fn pack(arguments: &Pack, context: &Context) -> Result<(), Failure> {
@@ -53,9 +54,9 @@ pub(super) fn pack(arguments: &Pack, context: &Context) -> Result<(), Failure> {
         ))
     })?;
     let packed = package::attach_manifest(read(&arguments.component)?, &manifest).map_err(failed)?;
-    write_new(&arguments.to, &packed)?;
+    write_new(&arguments.out, &packed)?;
     context
-        .done(&format!("The package is in {}. Sign it with `holdfast plugin sign`.", arguments.to.display()))
+        .done(&format!("The package is in {}. Sign it with `holdfast plugin sign`.", arguments.out.display()))
 }
 
 pub(super) fn sign(arguments: &Sign, context: &Context) -> Result<(), Failure> {
@@ -67,18 +68,18 @@ pub(super) fn sign(arguments: &Sign, context: &Context) -> Result<(), Failure> {
     })?;
     let key = SigningKey::from_text(&text).map_err(failed)?;
     let signed = package::sign(read(&arguments.package)?, &key).map_err(failed)?;
-    write_new(&arguments.to, &signed)?;
-    context.done(&format!("Signed by {} in {}.", key.public(), arguments.to.display()))
+    write_new(&arguments.out, &signed)?;
+    context.done(&format!("Signed by {} in {}.", key.public(), arguments.out.display()))
 }
 
 pub(super) fn keygen(arguments: &Keygen, context: &Context) -> Result<(), Failure> {
     let key = keys::generate().map_err(failed)?;
-    keep_secret(&arguments.file, &key.to_text())?;
-    let made = serde_json::json!({ "file": arguments.file, "public": key.public().as_str() });
+    keep_secret(&arguments.out, &key.to_text())?;
+    let made = serde_json::json!({ "file": arguments.out, "public": key.public().as_str() });
     context.print(&made, |_| {
         format!(
             "The signing key is in {}: who has it can publish updates of your plugins.\nYour publisher key: {}\n",
-            arguments.file.display(),
+            arguments.out.display(),
             key.public()
         )
     })
