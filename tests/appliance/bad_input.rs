@@ -126,7 +126,7 @@ fn an_image_locked_by_a_running_machine_is_refused_in_words() {
     let said = site.appliance.cli_error(&["server", "add", "live", "--disk", image.to_str().unwrap()]);
     writer.kill().unwrap();
     writer.wait().unwrap();
-    says(&said, &["live.qcow2", "lock"]);
+    says(&said, &["live.qcow2", "in use"]);
     site.appliance.cli(&["server", "add", "live", "--disk", image.to_str().unwrap()]);
 }
 

@@ -144,7 +144,7 @@ impl Appliance {
 
     /// Grants the bundled backup plugin all it asks for.
     pub fn grant_backup(&self) {
-        for capability in ["servers", "recovery-points", "retention", "vaults", "alerts", "metrics"] {
+        for capability in ["servers", "recovery-points", "retention", "alerts", "metrics"] {
             self.cli(&["plugin", "grant", "holdfast.backup", capability]);
         }
     }
