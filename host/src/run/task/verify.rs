@@ -87,8 +87,23 @@ fn damaged(report: &VerifyReport) -> String {
             servers.into_iter().collect::<Vec<_>>().join(", ")
         ),
     };
+    let objects = match report.damages.len() {
+        1 => "1 object is".to_owned(),
+        many => format!("{many} objects are"),
+    };
     format!(
-        "{} objects are damaged or missing; {touched}; nothing damaged is ever returned by a restore; back those servers up again, and see the log for each object",
-        report.damages.len()
+        "{objects} damaged or missing ({}); {touched}; nothing damaged is ever returned by a restore; back those servers up again, and see the log for each object",
+        named(report)
     )
+}
+
+/// The first damaged objects by name; the log has them all.
+fn named(report: &VerifyReport) -> String {
+    const FIRST: usize = 3;
+    let mut names: Vec<&str> =
+        report.damages.iter().take(FIRST).map(|damage| damage.object.as_str()).collect();
+    if report.damages.len() > FIRST {
+        names.push("…");
+    }
+    names.join(", ")
 }
