@@ -1,3 +1,5 @@
+//! Who may what: asked and granted, asked and not granted, not asked.
+
 use super::*;
 use crate::model::plugin::{LimitsAsked, Permission};
 use chrono::DateTime;

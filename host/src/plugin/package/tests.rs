@@ -1,3 +1,5 @@
+//! Packages as they should be, and every way a package can lie.
+
 use super::*;
 use proptest::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Settings against their schema: good ones, and each thing that can be wrong.
+
 use super::*;
 use crate::model::server::ServerKind;
 use proptest::prelude::*;
