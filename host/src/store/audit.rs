@@ -23,7 +23,7 @@ pub(super) struct Link {
 }
 
 impl Link {
-    fn origin() -> Self {
+    pub(super) fn origin() -> Self {
         Self { sequence: 0, hash: hex::encode([0; 32]) }
     }
 }
@@ -138,17 +138,30 @@ impl Audit {
         self.table.newest("", before.as_deref(), limit, wanted)
     }
 
-    /// Checks the whole chain from its beginning or the last archived record, and says how many records it has.
+    /// Checks the whole chain, archives included, and says how many records it has.
     pub fn verify_chain(&self) -> Result<Result<u64, BrokenChain>, StoreError> {
         let base = self.links.get(&BASE.to_owned())?.unwrap_or_else(Link::origin);
         let head = self.links.get(&HEAD.to_owned())?.unwrap_or_else(Link::origin);
-        Ok(verify(base, &head, &self.table.list()?))
+        let archived = match self.verify_archives(&base)? {
+            Ok(count) => count,
+            Err(broken) => return Ok(Err(broken)),
+        };
+        Ok(verify(base, &head, &self.table.list()?).map(|count| count + archived))
     }
 }
 
 fn verify(base: Link, head: &Link, records: &[AuditRecord]) -> Result<u64, BrokenChain> {
-    let mut at = base;
-    let mut count = 0;
+    let end = follow(base, records)?;
+    match end == *head {
+        true => Ok(records.len() as u64),
+        false if end.sequence == head.sequence => Err(BrokenChain::Changed { sequence: end.sequence }),
+        false => Err(BrokenChain::Cut { expected: head.sequence, found: end.sequence }),
+    }
+}
+
+/// Walks the chain on from `from` and gives its end.
+pub(super) fn follow(from: Link, records: &[AuditRecord]) -> Result<Link, BrokenChain> {
+    let mut at = from;
     for record in records {
         let expected = at.sequence + 1;
         if record.sequence != expected {
@@ -158,13 +171,8 @@ fn verify(base: Link, head: &Link, records: &[AuditRecord]) -> Result<u64, Broke
             return Err(BrokenChain::Changed { sequence: record.sequence });
         }
         at = Link { sequence: record.sequence, hash: record.hash.clone() };
-        count += 1;
     }
-    match at == *head {
-        true => Ok(count),
-        false if at.sequence == head.sequence => Err(BrokenChain::Changed { sequence: at.sequence }),
-        false => Err(BrokenChain::Cut { expected: head.sequence, found: at.sequence }),
-    }
+    Ok(at)
 }
 
 fn seal(head: Link, entry: AuditEntry) -> AuditRecord {

@@ -7,6 +7,7 @@
 use super::{
     StoreError, catalog,
     digest::{self, Manifest},
+    heal,
     journal::{self, Journal},
     notice::Change,
     record,
@@ -15,6 +16,7 @@ use super::{
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
     sync::mpsc,
     thread::JoinHandle,
 };
@@ -50,6 +52,7 @@ pub(super) struct Committer {
 
 impl Committer {
     pub(super) fn start(
+        data: &Path,
         database: Database,
         journal: Journal,
         manifest: Manifest,
@@ -58,6 +61,8 @@ impl Committer {
         let (notices, _) = broadcast::channel(NOTICES);
         let journal_bytes = std::sync::Arc::<std::sync::atomic::AtomicU64>::default();
         let mut writer = Writer {
+            data: data.to_owned(),
+            broken: false,
             database,
             journal,
             manifest,
@@ -155,6 +160,9 @@ struct Group {
 }
 
 struct Writer {
+    data: PathBuf,
+    /// The database failed to write, and has to be opened anew before it can again.
+    broken: bool,
     database: Database,
     journal: Journal,
     manifest: Manifest,
@@ -217,6 +225,7 @@ impl Writer {
 
     fn write(&mut self, group: Group) -> Result<(), StoreError> {
         let failed = |reason: String| StoreError::Write { table: "the state", reason };
+        self.mend().map_err(failed)?;
         let mut manifest = self.manifest.clone();
         manifest.sequence = group.sequence;
         manifest.follow(&group.overlay, |key| self.database.get(key)).map_err(failed)?;
@@ -226,9 +235,34 @@ impl Writer {
         self.journal.append(&group.journal).map_err(|source| failed(source.to_string()))?;
         if let Err(reason) = self.database.apply(&changes) {
             self.journal.take_back(group.journal.len() as u64);
+            self.broken = true;
             return Err(failed(reason));
         }
         self.manifest = manifest;
+        Ok(())
+    }
+
+    /// Opens a database that failed again, and brings in from the journal what it had not yet on disk. Transactions of
+    /// the group that is about to be written have read what was acknowledged, which is just that.
+    fn mend(&mut self) -> Result<(), String> {
+        if !self.broken {
+            return Ok(());
+        }
+        self.database.reopen()?;
+        let stored = self.database.get(digest::KEY)?;
+        let mut manifest = match stored {
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(|source| source.to_string())?,
+            None => empty_manifest(),
+        };
+        heal::replay(&self.data, &self.database, &mut manifest)?;
+        if manifest != self.manifest {
+            return Err("the database lost acknowledged records; start the appliance again to restore them"
+                .to_owned());
+        }
+        self.broken = false;
+        tracing::warn!(
+            "the database had failed to write and was opened again; nothing acknowledged was lost"
+        );
         Ok(())
     }
 
@@ -305,4 +339,59 @@ pub(super) fn full_key(table: &str, key: &str) -> Vec<u8> {
 /// The manifest that a new state begins with.
 pub(super) fn empty_manifest() -> Manifest {
     Manifest { version: record::VERSION, ..Manifest::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writer(data: &Path) -> Writer {
+        let database = Database::open(&data.join("state")).unwrap();
+        let journal = Journal::begin(&data.join("journal"), 1).unwrap();
+        Writer {
+            data: data.to_owned(),
+            broken: false,
+            database,
+            journal,
+            manifest: empty_manifest(),
+            notices: broadcast::channel(1).0,
+            journal_bytes: std::sync::Arc::default(),
+        }
+    }
+
+    fn put(writer: &mut Writer, key: &str) -> Result<(), StoreError> {
+        let mut group = writer.group();
+        let mut transaction = Transaction { group: &mut group, own: Changes::new(), noticed: Vec::new() };
+        transaction.write("settings", key, Some(b"{}".to_vec()));
+        transaction.close().unwrap();
+        writer.write(group)
+    }
+
+    #[test]
+    fn a_database_that_failed_is_opened_anew_with_everything_acknowledged() {
+        let data = tempfile::tempdir().unwrap();
+        let mut writer = writer(data.path());
+        put(&mut writer, "before").unwrap();
+        let elsewhere = writer.database.clone();
+        writer.broken = true;
+        put(&mut writer, "after").unwrap();
+        assert!(!writer.broken);
+        for key in ["before", "after"] {
+            assert!(elsewhere.get(&full_key("settings", key)).unwrap().is_some(), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_database_that_came_back_without_something_is_not_written_to() {
+        let data = tempfile::tempdir().unwrap();
+        let mut writer = writer(data.path());
+        put(&mut writer, "one").unwrap();
+        put(&mut writer, "two").unwrap();
+        writer.broken = true;
+        let lost = Changes::from([(digest::KEY.to_vec(), None)]);
+        writer.database.apply(&lost).unwrap();
+        std::fs::remove_dir_all(data.path().join("journal")).unwrap();
+        let said = put(&mut writer, "three").unwrap_err().to_string();
+        assert!(said.contains("start the appliance again"), "{said}");
+    }
 }

@@ -147,7 +147,11 @@ fn was_used(data: &Path) -> bool {
 }
 
 /// Brings in the commits after the manifest's; says how many there were and the last one the journal has.
-fn replay(data: &Path, database: &Database, manifest: &mut Manifest) -> Result<(u64, u64), String> {
+pub(super) fn replay(
+    data: &Path,
+    database: &Database,
+    manifest: &mut Manifest,
+) -> Result<(u64, u64), String> {
     let mut replayed = 0;
     let last = journal::replay(&data.join("journal"), manifest.sequence, |sequence, changes| {
         manifest.sequence = sequence;

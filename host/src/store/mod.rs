@@ -23,6 +23,7 @@
 
 mod alerts;
 mod audit;
+mod audit_archive;
 mod catalog;
 mod commit;
 mod digest;
@@ -170,7 +171,7 @@ impl Store {
     /// holds the [`DirectoryLock`] of `data`.
     pub fn open_healing(data: &Path, now: DateTime<Utc>) -> Result<Opened, StoreError> {
         let heal::Ready { database, journal, manifest, healed } = heal::open(data, now)?;
-        let committer = commit::Committer::start(database.clone(), journal, manifest)?;
+        let committer = commit::Committer::start(data, database.clone(), journal, manifest)?;
         let store = Self::over(Engine { data: data.to_owned(), database, committer });
         Ok(Opened { store, healed })
     }

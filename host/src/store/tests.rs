@@ -299,7 +299,7 @@ async fn an_export_taken_in_elsewhere_gives_the_same_state() {
     }
     let copy = other.import_text(&text, "user:eva", at(2)).await.unwrap();
     assert_eq!(other.servers.list().unwrap(), store.servers.list().unwrap());
-    assert_eq!(other.runs.list(&RunFilter::default()).unwrap(), [run.clone()]);
+    assert_eq!(other.runs.list(&RunFilter::default()).unwrap(), std::slice::from_ref(&run));
     assert_eq!(other.runs.unsettled().unwrap(), [run]);
     assert_eq!(other.alerts.open().unwrap(), store.alerts.open().unwrap());
     assert_eq!(other.audit.verify_chain().unwrap(), Ok(2));
@@ -375,4 +375,31 @@ async fn a_change_of_settings_is_followed_by_an_export() {
     wait_for(2).await;
     stop.cancel();
     keeping.await.unwrap();
+}
+
+#[tokio::test]
+async fn old_audit_records_move_to_archives_and_the_chain_still_holds() {
+    let (directory, store) = open();
+    let append = |count: usize| {
+        let audit = store.audit.clone();
+        async move {
+            for number in 0..count {
+                audit.append(entry(&format!("db{number}"))).await.unwrap();
+            }
+        }
+    };
+    append(25).await;
+    let first = store.audit.archive_beyond(10, 5).await.unwrap().unwrap();
+    assert_eq!(store.audit.archive_beyond(10, 5).await.unwrap(), None);
+    append(10).await;
+    store.audit.archive_beyond(10, 5).await.unwrap().unwrap();
+    assert_eq!(store.audit.list(None, 100).unwrap().len(), 10);
+    assert_eq!(store.audit.verify_chain().unwrap(), Ok(35));
+    let second = std::fs::read_dir(directory.path().join("audit")).unwrap().flatten();
+    let second = second.map(|entry| entry.path()).find(|path| *path != first).unwrap();
+    std::fs::rename(&second, directory.path().join("aside")).unwrap();
+    assert!(store.audit.verify_chain().unwrap().is_err(), "a missing archive shows");
+    std::fs::rename(directory.path().join("aside"), &second).unwrap();
+    std::fs::remove_file(&first).unwrap();
+    assert_eq!(store.audit.verify_chain().unwrap(), Ok(20), "the oldest may be taken away");
 }

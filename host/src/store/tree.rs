@@ -4,10 +4,12 @@
 //! Nothing here is durable by itself: `journal` is, and `commit` writes it first. sled flushes behind, twice a second.
 
 use super::StoreError;
+use parking_lot::RwLock;
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
+    sync::Arc,
 };
 
 /// Bytes of pages kept in memory.
@@ -19,9 +21,14 @@ pub(super) type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
 /// A full key and its bytes.
 pub(super) type Entry = (Vec<u8>, Vec<u8>);
 
-/// An open database.
+/// An open database. Clones are the same one, also after it was opened anew.
 #[derive(Clone)]
 pub(super) struct Database {
+    path: Arc<Path>,
+    open: Arc<RwLock<Option<Open>>>,
+}
+
+struct Open {
     database: sled::Db,
     records: sled::Tree,
     logs: sled::Tree,
@@ -30,29 +37,41 @@ pub(super) struct Database {
 impl Database {
     /// Opens or makes the database. Damaged files make sled fail or panic: both are an error here.
     pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
-        let failed = |reason: String| StoreError::Open { path: path.to_owned(), reason };
-        let opened = catch_unwind(AssertUnwindSafe(|| -> sled::Result<Self> {
-            let database = sled::Config::new().path(path).cache_capacity(CACHE).open()?;
-            let records = database.open_tree("records")?;
-            let logs = database.open_tree("logs")?;
-            Ok(Self { database, records, logs })
-        }));
-        match opened {
-            Ok(Ok(database)) => Ok(database),
-            Ok(Err(source)) => Err(failed(source.to_string())),
-            Err(_) => Err(failed("its files are damaged".to_owned())),
+        let open = Open::at(path).map_err(|reason| StoreError::Open { path: path.to_owned(), reason })?;
+        Ok(Self { path: path.into(), open: Arc::new(RwLock::new(Some(open))) })
+    }
+
+    /// Closes the database and opens it again: after a failed write, for example on a full disk, sled stays broken.
+    pub(super) fn reopen(&self) -> Result<(), String> {
+        let mut open = self.open.write();
+        let old = open.take();
+        let _may_fail = catch_unwind(AssertUnwindSafe(|| drop(old)));
+        *open = Some(Open::at(&self.path)?);
+        Ok(())
+    }
+
+    /// Runs `work`; a panic inside sled is an error like any other.
+    fn with<T>(&self, work: impl FnOnce(&Open) -> sled::Result<T>) -> Result<T, String> {
+        // A walk may look other records up on its way, also while somebody waits to open the database anew.
+        let open = self.open.read_recursive();
+        let open = open
+            .as_ref()
+            .ok_or("the database is closed after an error; it is opened again with the next change")?;
+        match catch_unwind(AssertUnwindSafe(|| work(open))) {
+            Ok(result) => result.map_err(|source| source.to_string()),
+            Err(_) => Err("the database failed on its own files; they may be damaged".to_owned()),
         }
     }
 
     /// The bytes under a full key.
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, String> {
-        guarded(|| self.records.get(key).map(|found| found.map(|bytes| bytes.to_vec())))
+        self.with(|open| open.records.get(key).map(|found| found.map(|bytes| bytes.to_vec())))
     }
 
     /// Everything whose full key begins with `prefix`, in order.
     pub(super) fn scan(&self, prefix: &[u8]) -> Result<Vec<Entry>, String> {
-        guarded(|| {
-            self.records
+        self.with(|open| {
+            open.records
                 .scan_prefix(prefix)
                 .map(|entry| entry.map(|(key, value)| (key.to_vec(), value.to_vec())))
                 .collect()
@@ -66,8 +85,8 @@ impl Database {
         end: &[u8],
         mut each: impl FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), String> {
-        guarded(|| {
-            for entry in self.records.range(start..end).rev() {
+        self.with(|open| {
+            for entry in open.records.range(start..end).rev() {
                 let (key, value) = entry?;
                 if !each(&key, &value) {
                     break;
@@ -79,8 +98,8 @@ impl Database {
 
     /// Calls `each` with every record, in order.
     pub(super) fn walk(&self, mut each: impl FnMut(&[u8], &[u8])) -> Result<(), String> {
-        guarded(|| {
-            for entry in self.records.iter() {
+        self.with(|open| {
+            for entry in open.records.iter() {
                 let (key, value) = entry?;
                 each(&key, &value);
             }
@@ -97,23 +116,23 @@ impl Database {
                 None => batch.remove(key.as_slice()),
             }
         }
-        guarded(|| self.records.apply_batch(batch))
+        self.with(|open| open.records.apply_batch(batch))
     }
 
     /// Waits until everything so far is on disk.
     pub(super) fn flush(&self) -> Result<(), String> {
-        guarded(|| self.database.flush().map(|_| ()))
+        self.with(|open| open.database.flush().map(|_| ()))
     }
 
     /// Adds a log line.
     pub(super) fn append_log(&self, key: &[u8], value: &[u8]) -> Result<(), String> {
-        guarded(|| self.logs.insert(key, value).map(|_| ()))
+        self.with(|open| open.logs.insert(key, value).map(|_| ()))
     }
 
     /// Log entries with keys in `start..end`, in order, at most `limit`.
     pub(super) fn logs(&self, start: &[u8], end: &[u8], limit: usize) -> Result<Vec<Entry>, String> {
-        guarded(|| {
-            self.logs
+        self.with(|open| {
+            open.logs
                 .range(start..end)
                 .take(limit)
                 .map(|entry| entry.map(|(key, value)| (key.to_vec(), value.to_vec())))
@@ -123,20 +142,27 @@ impl Database {
 
     /// Removes log entries with keys in `start..end`.
     pub(super) fn remove_logs(&self, start: &[u8], end: &[u8]) -> Result<(), String> {
-        guarded(|| {
+        self.with(|open| {
             let mut batch = sled::Batch::default();
-            for key in self.logs.range(start..end).keys() {
+            for key in open.logs.range(start..end).keys() {
                 batch.remove(key?);
             }
-            self.logs.apply_batch(batch)
+            open.logs.apply_batch(batch)
         })
     }
 }
 
-/// Runs `work`; a panic inside sled is an error like any other.
-fn guarded<T>(work: impl FnOnce() -> sled::Result<T>) -> Result<T, String> {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(result) => result.map_err(|source| source.to_string()),
-        Err(_) => Err("the database failed on its own files; they may be damaged".to_owned()),
+impl Open {
+    fn at(path: &Path) -> Result<Self, String> {
+        let opened = catch_unwind(|| -> sled::Result<Self> {
+            let database = sled::Config::new().path(path).cache_capacity(CACHE).open()?;
+            let records = database.open_tree("records")?;
+            let logs = database.open_tree("logs")?;
+            Ok(Self { database, records, logs })
+        });
+        match opened {
+            Ok(opened) => opened.map_err(|source| source.to_string()),
+            Err(_) => Err("its files are damaged".to_owned()),
+        }
     }
 }

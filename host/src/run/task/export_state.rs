@@ -13,6 +13,13 @@ impl Tasks {
         let path = self.store.save_export(now).await?;
         let runs = self.store.runs.prune(RunHistory::default(), now).await?;
         let alerts = self.store.alerts.prune(ALERTS, now).await?;
-        Ok(format!("exported to {}; {runs} old runs and {alerts} old alerts were let go", path.display()))
+        let archived = self.store.audit.archive().await?;
+        let audit = archived
+            .map(|path| format!("; old audit records are now in {}", path.display()))
+            .unwrap_or_default();
+        Ok(format!(
+            "exported to {}; {runs} old runs and {alerts} old alerts were let go{audit}",
+            path.display()
+        ))
     }
 }
