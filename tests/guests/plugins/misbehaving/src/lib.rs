@@ -38,6 +38,7 @@ impl Plugin for Misbehaving {
             "ignore-cancel" => ignore_cancel(),
             "heed-cancel" => heed_cancel(),
             "good" => good(),
+            "calls" => many_calls(),
             "degraded" => Ok(Outcome::Degraded("half of it".to_owned())),
             "fail" => Err(Failure::Failed("it did not work".to_owned())),
             other => Err(Failure::Failed(format!("no misdeed is named {other}"))),
@@ -179,6 +180,13 @@ fn heed_cancel() -> Result<Outcome, Failure> {
         let _ = operation.wait(60_000);
     }
     Err(Failure::Cancelled)
+}
+
+/// For measuring what one call of the host costs.
+fn many_calls() -> Result<Outcome, Failure> {
+    let sum: u64 = (0..100_000).map(|_| run::now() & 1).sum();
+    black_box(sum);
+    Ok(Outcome::Degraded("half of it".to_owned()))
 }
 
 /// What a plugin should be: makes a point, keeps state, measures, and says so.
