@@ -3,7 +3,7 @@
 use super::{
     AskedQuery, asked, phrases,
     problem::{Answer, Trouble},
-    runs, see,
+    runs, see, settings,
     shell::{Place, Shell, press},
     shown, words,
 };
@@ -11,7 +11,7 @@ use crate::{
     admin::{Admin, auth::gate::Visitor},
     model::{
         account::Role,
-        job::{Job, Trigger},
+        job::{Job, Trigger, Work},
         name::JobName,
         run::Run,
     },
@@ -109,7 +109,7 @@ pub async fn show(
         div id="job" data-live {
             div class="heading" { h1 { (job.name) } (orders(&visitor, &job, &history)) }
             div class="columns" {
-                section class="card" { h2 { "What it does" } (facts(&job)) }
+                section class="card" { h2 { "What it does" } (facts(&admin, &job)?) }
                 section class="card" { h2 { "When" } (times(&admin, &job, now)) }
             }
             section class="card" {
@@ -156,21 +156,25 @@ fn orders(visitor: &Visitor, job: &Job, history: &[Run]) -> Markup {
     }
 }
 
-fn facts(job: &Job) -> Markup {
-    use crate::model::job::Work;
-    html! {
+fn facts(admin: &Admin, job: &Job) -> Answer<Markup> {
+    let limit = chrono::Duration::seconds(i64::try_from(job.timeout_seconds).unwrap_or(i64::MAX / 1000));
+    let settings = match &job.work {
+        Work::Plugin { plugin, settings, .. } => {
+            let schema = admin.store.plugins.get(plugin)?.map(|found| found.manifest.settings);
+            let values = settings.as_object().cloned().unwrap_or_default();
+            settings::in_words(&schema.unwrap_or_default(), &values)
+        }
+        Work::Task { .. } => vec![],
+    };
+    Ok(html! {
         dl class="facts" {
             dt { "Runs" } dd { (phrases::work(&job.work)) }
-            @if let Work::Plugin { settings, .. } = &job.work {
-                @if let Some(settings) = settings.as_object() {
-                    @for (name, value) in settings { dt { (name) } dd { code { (value) } } }
-                }
-            }
+            @for (title, value) in &settings { dt { (title) } dd { (value) } }
             dt { "If it is still running" } dd { (phrases::overlap(job.overlap)) }
             dt { "After an interruption" } dd { @if job.rerun_interrupted { "run again at once" } @else { "wait for the next time" } }
-            dt { "Longest run" } dd { (words::took(chrono::Duration::seconds(i64::try_from(job.timeout_seconds).unwrap_or(i64::MAX / 1000)))) }
+            dt { "Longest run" } dd { (words::took(limit)) }
         }
-    }
+    })
 }
 
 fn times(admin: &Admin, job: &Job, now: DateTime<Utc>) -> Markup {

@@ -69,9 +69,9 @@ fn row(admin: &Admin, run: &Run, now: DateTime<Utc>, with_job: bool) -> Markup {
             td class="lead" { a href={"/runs/" (run.id)} { (run.id) } }
             @if with_job { td data-label="Job" { (run.job) } }
             td data-label="Outcome" { (phrases::pill(run.state)) @if run.dry_run { " " span class="small" { "dry run" } } }
-            td data-label="When" { (words::moment(now, run.started.unwrap_or(run.queued), admin.zone)) }
-            td data-label="Took" { (took(run, now).unwrap_or_default()) }
-            td data-label="Started by" { (phrases::trigger(&run.trigger)) }
+            td class="line" data-label="When" { (words::moment(now, run.started.unwrap_or(run.queued), admin.zone)) }
+            td class="line" data-label="Took" { (took(run, now).unwrap_or_default()) }
+            td class="wide" data-label="Started by" { (phrases::trigger(&run.trigger)) }
             td class="text" data-label="What it says" { (run.message.as_deref().unwrap_or("")) }
         }
     }

@@ -184,11 +184,11 @@ fn point_row(admin: &Admin, point: &PointRecord, now: DateTime<Utc>) -> Markup {
                 a href=(super::points::address(point)) { (words::moment(now, point.taken, admin.zone)) }
                 " " span class="small" { (words::age(now, point.taken)) }
             }
-            td data-label="Vault" { (point.vault) }
-            td class="number" data-label="Disks" { (words::size(point.sizes.disks)) }
-            td class="number" data-label="Changed" { (words::size(point.sizes.changed)) }
+            td class="wide" data-label="Vault" { (point.vault) }
+            td class="number wide" data-label="Disks" { (words::size(point.sizes.disks)) }
+            td class="number wide" data-label="Changed" { (words::size(point.sizes.changed)) }
             td class="number" data-label="Stored" { (words::size(point.sizes.stored)) }
-            td data-label="Consistency" { (consistency_in_words(point.consistency)) }
+            td class="wide" data-label="Consistency" { (consistency_in_words(point.consistency)) }
             td data-label="State" { (super::points::state(point)) }
         }
     }

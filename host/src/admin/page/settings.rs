@@ -115,6 +115,24 @@ fn servers(field: &str, setting: &SettingSchema, value: Option<&Value>, here: &H
     }
 }
 
+/// Present settings with the titles of their schema, as people read them.
+pub fn in_words(
+    schema: &BTreeMap<String, SettingSchema>,
+    values: &Map<String, Value>,
+) -> Vec<(String, String)> {
+    let words = |value: &Value| match value {
+        Value::Bool(true) => "yes".to_owned(),
+        Value::Bool(false) => "no".to_owned(),
+        Value::Array(items) => {
+            items.iter().map(plain).collect::<Vec<_>>().join(", ").replace("tag:", "tagged ")
+        }
+        other => plain(other),
+    };
+    let title =
+        |name: &String| schema.get(name).map_or_else(|| name.clone(), |setting| setting.title.clone());
+    values.iter().map(|(name, value)| (title(name), words(value))).collect()
+}
+
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -203,6 +221,14 @@ mod tests {
             Value::Object(values(&schema(), &given).unwrap()),
             json!({ "servers": ["db1", "tag:web"], "vault": "local", "daily": 14, "verify": true, "paths": ["a", "b"] })
         );
+    }
+
+    #[test]
+    fn present_settings_are_said_with_their_titles() {
+        let set = json!({ "servers": ["db1", "tag:web"], "verify": true, "daily": 7, "gone": "x" });
+        let words = in_words(&schema(), set.as_object().unwrap());
+        let text: Vec<_> = words.iter().map(|(title, value)| format!("{title}: {value}")).collect();
+        assert_eq!(text, ["Daily: 7", "gone: x", "Servers: db1, tagged web", "Verify: yes"]);
     }
 
     #[test]
