@@ -104,7 +104,7 @@ async fn every_answer_tells_browsers_to_allow_only_our_own_page() {
         assert_eq!(answer.header("content-security-policy"), POLICY, "{path}");
         assert_eq!(answer.header("x-frame-options"), "DENY");
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
-        assert_eq!(answer.header("referrer-policy"), "no-referrer");
+        assert_eq!(answer.header("referrer-policy"), "same-origin");
         assert_eq!(answer.header("cache-control"), "no-store");
         for inline in ["<script>", "<style", " style=", " onclick="] {
             assert!(!answer.text.contains(inline), "{path} has {inline}");
