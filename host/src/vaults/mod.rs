@@ -1,7 +1,7 @@
 //! Engine: the vaults of this site. Opens each with its key, makes and attaches them, and keeps the store's cache of
 //! recovery points true.
 //!
-//! What flows in: a vault's name. What flows out: an open [`Vault`], or [`PointRecord`]s read from its manifests. The vault
+//! What flows in: a vault's name. What flows out: an open [`Vault`], or point records read from its manifests. The vault
 //! owns recovery points; what the store says of them is a cache that [`Vaults::refresh`] makes anew, so a state that was lost
 //! loses no backup.
 //!

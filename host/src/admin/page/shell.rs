@@ -55,7 +55,7 @@ pub struct Shell<'a> {
     pub place: Place,
     /// For the browser's tab.
     pub title: &'a str,
-    /// What was just done (a code of [`DONE`]), from the address.
+    /// What was just done (a code of `DONE`), from the address.
     pub did: Option<&'a str>,
 }
 
