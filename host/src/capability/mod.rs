@@ -11,7 +11,7 @@
 //! traits, so that a simulated site can stand in for the real one, limits and grants included.
 //!
 //! **Architecture Invariant:** an engine is called only with an `Admitted` in hand, which only `Session::admit` makes
-//! (`session::tests`).
+//! (`host/tests/plugins/denials.rs`).
 
 pub mod audit;
 pub mod bindings;

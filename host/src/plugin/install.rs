@@ -139,7 +139,7 @@ impl Plugins {
         Ok(record)
     }
 
-    /// Removes a plugin and its grants; the pinned key of its publisher goes with the publisher's last plugin.
+    /// Removes a plugin, its grants and its state; the pinned key of its publisher goes with the publisher's last plugin.
     pub async fn remove(&self, id: &PluginId, who: &str) -> Result<(), InstallPlugin> {
         let _turn = self.changing.lock().await;
         let record = self.catalog.record(id)?;
@@ -151,10 +151,17 @@ impl Plugins {
             return Err(InstallPlugin::InUse { id: id.clone(), jobs });
         }
         self.audit(who, "plugin.remove", format!("plugin {id}"), None).await?;
-        for grant in self.store.grants.list_prefix(&format!("{id}/"))? {
-            self.store.grants.remove(&format!("{id}/{}", grant.capability.name())).await?;
-        }
-        self.store.plugins.remove(id).await?;
+        let (store, gone) = (self.store.clone(), id.clone());
+        self.store
+            .transact(move |transaction| {
+                for (key, _) in store.grants.list_in(transaction, &format!("{gone}/"))? {
+                    store.grants.remove_in(transaction, &key);
+                }
+                store.plugin_state.forget_in(transaction, &gone)?;
+                store.plugins.remove_in(transaction, &gone);
+                Ok::<(), StoreError>(())
+            })
+            .await?;
         self.loaded.lock().remove(id);
         self.catalog.discard(&record.digest)?;
         let publisher = super::manifest::publisher(&record.manifest).to_owned();

@@ -220,6 +220,15 @@ mod tests {
     }
 
     #[test]
+    fn tables_are_summed_too_and_the_limit_says_which_it_was() {
+        let limits = Limits { table_elements: 100, ..Limits::of(&LimitsAsked::default(), 0) };
+        let mut limiter = Limiter::new(&limits);
+        assert!(limiter.table_growing(0, 60, None).unwrap());
+        assert!(limiter.table_growing(60, 101, None).is_err());
+        assert_eq!(limiter.reached(), Some(LimitReached::Tables { wanted: 101, limit: 100 }));
+    }
+
+    #[test]
     fn a_growth_past_the_memorys_own_maximum_costs_nothing() {
         let limits = Limits { memory: 100, ..Limits::of(&LimitsAsked::default(), 0) };
         let mut limiter = Limiter::new(&limits);

@@ -5,7 +5,11 @@ use crate::{
     guest,
 };
 use holdfast::{
-    model::{name::PluginId, plugin::Publisher, run::RunState},
+    model::{
+        name::PluginId,
+        plugin::{Capability, Publisher},
+        run::RunState,
+    },
     plugin::{
         Plugins,
         compile::Bounds,
@@ -141,11 +145,17 @@ async fn a_changed_package_file_is_not_run() {
 }
 
 #[tokio::test]
-async fn a_plugin_that_is_gone_leaves_no_grant_and_no_file() {
+async fn a_plugin_that_is_gone_leaves_no_grant_no_state_and_no_file() {
     let bench = Bench::with_guest().await;
     let id = PluginId::new(GUEST).unwrap();
+    bench.memory.grant(GUEST, Capability::Alerts);
+    let grant = bench.memory.grants.lock().last().cloned().unwrap();
+    bench.store.grants.put(&format!("{GUEST}/alerts"), &grant).await.unwrap();
+    bench.store.plugin_state.put(&id, "key", b"value", 1000).await.unwrap();
     bench.plugins.remove(&id, "user:test").await.unwrap();
     assert!(bench.store.plugins.list().unwrap().is_empty());
+    assert!(bench.store.grants.list().unwrap().is_empty());
+    assert_eq!(bench.store.plugin_state.get(&id, "key").unwrap(), None);
     let packages = bench.directory.path().join("plugins/packages");
     assert_eq!(std::fs::read_dir(packages).unwrap().count(), 0);
 }
