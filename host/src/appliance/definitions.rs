@@ -10,7 +10,7 @@ use crate::{
         name::{JobName, RunId, ServerName},
         run::{LogLevel, Progress},
         schedule::Schedule,
-        server::{Disk, Server},
+        server::{Disk, DiskFormat, DiskLocation, Server},
     },
     plugin::{Plugins, SettingsOutcome},
     run, schedule,
@@ -41,6 +41,19 @@ fn unreadable(server: &ServerName, disk: &Disk, error: &dyn std::error::Error) -
         "server {server}, {} at {}: {error}{cause}; nothing was saved",
         disk.name, disk.location
     ))
+}
+
+/// Keeps the format each disk had when a person added it: whoever can write to the disk later, a guest above all, must not
+/// decide how it is read.
+fn pin_formats(server: &mut Server) {
+    for disk in &mut server.disks {
+        if let DiskLocation::File { path, format } = &mut disk.location
+            && *format == DiskFormat::Auto
+            && let Ok(found) = image::detect(path)
+        {
+            *format = found;
+        }
+    }
 }
 
 impl DefinitionDesk {
@@ -122,12 +135,18 @@ impl DefinitionDesk {
 
 #[async_trait]
 impl Definitions for DefinitionDesk {
-    async fn save_server(&self, server: Server, replace: bool, who: &str) -> Result<ServerCheck, OrderError> {
+    async fn save_server(
+        &self,
+        mut server: Server,
+        replace: bool,
+        who: &str,
+    ) -> Result<ServerCheck, OrderError> {
         let (name, action) = (server.name.clone(), if replace { "server.change" } else { "server.add" });
         let check = match Self::look_at_disks(&server).await {
             Ok(check) => check,
             Err(error) => return self.refuse(who, action, name.as_str(), error).await,
         };
+        pin_formats(&mut server);
         self.desk.record(who, action, name.as_str(), None).await?;
         if replace {
             self.desk.store.servers.put(&name, &server).await.map_err(store_error)?;
