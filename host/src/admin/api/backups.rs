@@ -60,9 +60,15 @@ pub(super) async fn back_up_now(
     Who(caller): Who,
     Body(order): Body<BackupOrder>,
 ) -> Answer<(StatusCode, Json<RunsQueued>)> {
+    let runs = queue(&api, &order, &caller.who).await?;
+    Ok((StatusCode::ACCEPTED, Json(RunsQueued { runs })))
+}
+
+/// Queues one run for each job that covers some of the servers; the page's button does the same.
+pub(in crate::admin) async fn queue(api: &Api, order: &BackupOrder, who: &str) -> Answer<Vec<RunId>> {
     let mut groups: Vec<(Option<Job>, Vec<ServerName>)> = Vec::new();
     for name in &order.servers {
-        let job = api.ports.definitions.backup_job_of(&servers::find(&api, name)?);
+        let job = api.ports.definitions.backup_job_of(&servers::find(api, name)?);
         match groups.iter_mut().find(|(known, _)| name_of(known) == name_of(&job)) {
             Some((_, names)) if names.contains(name) => {}
             Some((_, names)) => names.push(name.clone()),
@@ -74,17 +80,17 @@ pub(super) async fn back_up_now(
         works.push(match job.as_ref().map(|job| &job.work) {
             Some(Work::Plugin { plugin, job, settings }) => {
                 let settings = settings.as_object().cloned().unwrap_or_default();
-                narrowed(&api, plugin, job, settings, names, order.vault.as_ref())?
+                narrowed(api, plugin, job, settings, names, order.vault.as_ref())?
             }
-            _ => uncovered(&api, names, order.vault.as_ref())?,
+            _ => uncovered(api, names, order.vault.as_ref())?,
         });
     }
     let mut runs = Vec::new();
     for work in works {
-        let trigger = Trigger::Person { who: caller.who.clone() };
+        let trigger = Trigger::Person { who: who.to_owned() };
         runs.push(api.ports.runs.request_once(JobName::new(RECORDED_AS)?, work, trigger).await?);
     }
-    Ok((StatusCode::ACCEPTED, Json(RunsQueued { runs })))
+    Ok(runs)
 }
 
 fn name_of(job: &Option<Job>) -> Option<&JobName> {

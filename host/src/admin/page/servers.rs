@@ -16,11 +16,14 @@ use super::{
 use crate::{
     admin::{
         Admin,
+        api::{
+            Api,
+            backups::{self, BackupOrder},
+        },
         auth::{form::Form, gate::Visitor},
     },
     model::{
         account::Role,
-        job::Trigger,
         name::{DiskName, ServerName, Tag},
         point::PointRecord,
         server::{Disk, DiskLocation, Server, ServerKind},
@@ -32,6 +35,7 @@ use axum::{
 };
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
+use std::sync::Arc;
 
 /// Points shown before "all".
 const SHOWN: usize = 30;
@@ -194,15 +198,15 @@ fn point_row(admin: &Admin, point: &PointRecord, now: DateTime<Utc>) -> Markup {
     }
 }
 
-/// Runs the job that backs the server up.
+/// Backs this server up, with the settings of the job that covers it, as the API does.
 pub async fn back_up(State(admin): State<Admin>, visitor: Visitor, Path(name): Path<String>) -> Answer {
-    let server = find(&admin, &name)?;
-    let job = admin.ports.definitions.backup_job_of(&server).ok_or_else(|| {
-        Trouble::invalid(format!("no job backs {} up; nothing was started; add a job first", server.name))
-    })?;
-    let trigger = Trigger::Person { who: visitor.caller.who };
-    let run = admin.ports.runs.request(&job.name, trigger, false).await?;
-    Ok(Redirect::to(&format!("/runs/{run}")).into_response())
+    let order = BackupOrder { servers: vec![find(&admin, &name)?.name], vault: None };
+    let (store, ports, clock) = (admin.store.clone(), admin.ports.clone(), Arc::clone(&admin.clock));
+    let api = Api::new(store, ports, clock, admin.accounts.clone());
+    let queued = backups::queue(&api, &order, &visitor.caller.who).await;
+    let runs = queued.map_err(|problem| Trouble::invalid(problem.detail))?;
+    let to = runs.first().map_or("/jobs".to_owned(), |run| format!("/runs/{run}"));
+    Ok(Redirect::to(&to).into_response())
 }
 
 /// The form for a new server.
