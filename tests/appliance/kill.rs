@@ -1,6 +1,6 @@
 //! SIGKILL at random moments of a backup, a prune or a settings change. What was acknowledged is there afterwards.
 
-use holdfast_tests::{appliance::Appliance, wait};
+use holdfast_tests::appliance::Appliance;
 use std::{
     fs,
     io::{Seek, SeekFrom, Write},
@@ -133,15 +133,8 @@ fn killed_at_fifty_random_moments_nothing_acknowledged_is_lost() {
         check(&appliance, &acknowledged, round);
         let runs = appliance.json(&["runs", "--limit", "20"]);
         interrupted += runs.as_array().unwrap().iter().filter(|r| r["state"] == "interrupted").count();
-        wait::until("what was interrupted has been run again and ended", LIMIT, || {
-            let runs = appliance.json(&["runs", "--limit", "50"]);
-            let busy = runs
-                .as_array()
-                .unwrap()
-                .iter()
-                .any(|r| matches!(r["state"].as_str(), Some("queued" | "started")));
-            (!busy).then_some(())
-        });
+        // What was interrupted is run again; both must be over.
+        appliance.settled_runs(&["--limit", "50"], LIMIT);
         acknowledged.points = unexpired(&appliance);
     }
     assert!(interrupted > 0, "no run was ever interrupted: the kills hit nothing");

@@ -1,7 +1,7 @@
 //! Plugins that misbehave in the real appliance: each ends as the right outcome with words for a person, and a backup that
 //! runs beside them is not disturbed.
 
-use holdfast_tests::{appliance::Appliance, guest, wait};
+use holdfast_tests::{appliance::Appliance, guest};
 use serde_json::Value;
 use std::{
     fs,
@@ -67,13 +67,9 @@ fn signed(package: &Path, directory: &Path, name: &str) -> PathBuf {
     out
 }
 
+/// The newest run of a job that was asked for, once it has ended.
 fn settled(appliance: &Appliance, job: &str) -> Value {
-    wait::until(&format!("job {job} has ended"), LIMIT, || {
-        let runs = appliance.json(&["runs", "--job", job]);
-        let newest = runs.as_array().unwrap().first().cloned()?;
-        let over = !matches!(newest["state"].as_str(), Some("queued" | "started"));
-        over.then_some(newest)
-    })
+    appliance.settled_runs(&["--job", job], LIMIT).first().cloned().expect("the job was asked to run")
 }
 
 /// Each misdeed and how it must end.

@@ -62,15 +62,7 @@ fn a_debian_server_is_protected_by_a_cron_rule_and_restored_bit_for_bit() {
 
     let first = wait_for_point_after(&appliance, 0);
     appliance.cli(&["job", "disable", "nightly"]);
-    wait::until("the job is idle", LIMIT, || {
-        let runs = appliance.json(&["runs", "--job", "nightly"]);
-        let busy = runs
-            .as_array()
-            .unwrap()
-            .iter()
-            .any(|r| matches!(r["state"].as_str(), Some("queued" | "started")));
-        (!busy).then_some(())
-    });
+    appliance.settled_runs(&["--job", "nightly"], LIMIT);
     let before = points(&appliance);
     overwrite(&debian.day2, &disk);
     appliance.cli(&["job", "enable", "nightly"]);

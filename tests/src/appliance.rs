@@ -121,6 +121,15 @@ impl Appliance {
         String::from_utf8_lossy(&output.stderr).into_owned()
     }
 
+    /// Waits at most `limit` until none of the runs that `filter` lists is queued or started, and returns them, newest first.
+    pub fn settled_runs(&self, filter: &[&str], limit: Duration) -> Vec<Value> {
+        wait::until(&format!("the runs {filter:?} have ended"), limit, || {
+            let runs = self.json(&[&["runs"], filter].concat()).as_array().unwrap().clone();
+            let busy = runs.iter().any(|run| matches!(run["state"].as_str(), Some("queued" | "started")));
+            (!busy).then_some(runs)
+        })
+    }
+
     /// SIGKILL, at once.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
